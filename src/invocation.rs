@@ -1,0 +1,35 @@
+//! Everything the process was given: read once in `main`, handed to all else.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Arguments, environment and working directory of one call.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The name we were called by, `argv[0]`.
+    pub program: OsString,
+    /// Our own executable, resolved.
+    pub executable: PathBuf,
+    /// What the user typed after the program's name, unchanged.
+    pub arguments: Vec<OsString>,
+    /// The environment, unchanged.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The current directory, as the kernel names it.
+    pub directory: PathBuf,
+}
+
+impl Invocation {
+    /// The value of an environment variable; an empty one counts as unset.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_os_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// `path` seen from the current directory.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(path)
+    }
+}
