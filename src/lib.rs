@@ -14,6 +14,7 @@ pub mod exit;
 pub mod invocation;
 pub mod message;
 pub mod policy;
+pub mod sandbox;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,5 @@
+//! The Linux backend.
+
+pub mod seccomp;
+pub mod supervisor;
+pub mod sys;

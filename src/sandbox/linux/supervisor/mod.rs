@@ -1,0 +1,220 @@
+//! Performs the calls that the filter hands over, where the policy allows them.
+//!
+//! Landlock does not govern file attributes. Refusing to change any breaks honest builds (`cp -p`,
+//! `tar`, libgit2's build script), so the calls wait here until this process, which no sandbox
+//! binds, has changed the attributes of files that the build may write, and of no others.
+//!
+//! The build controls everything it says: memory changes while it is read, links flip while a path
+//! is walked, and other threads close and reopen descriptors. So each argument is read once, the
+//! path is walked once to a handle (`O_PATH`) of our own, and both the decision and the change are
+//! about that handle. The kernel is never told to go on with a call whose arguments are pointers.
+//! See `seccomp_unotify(2)`.
+
+mod attributes;
+mod caller;
+mod places;
+mod request;
+mod signals;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use caller::Caller;
+use places::Places;
+use request::Action;
+
+/// An error number, which the caller gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Errno(i32);
+
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Self {
+        Self(error.raw_os_error().unwrap_or(libc::EPERM))
+    }
+}
+
+impl From<io::ErrorKind> for Errno {
+    fn from(kind: io::ErrorKind) -> Self {
+        io::Error::from(kind).into()
+    }
+}
+
+/// What the supervisor makes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The caller sees success.
+    Performed,
+    /// The kernel performs the call, whose arguments are all numbers.
+    Continue,
+}
+
+/// Serves the notifications of one filter.
+///
+/// It must run in the same mount and PID namespaces as the build and outside of its Landlock
+/// domain, and be an ancestor of its processes.
+#[derive(Debug)]
+pub struct Supervisor {
+    listener: OwnedFd,
+    places: Places,
+    /// As long as the kernel's own structures, which may have grown; aligned for them.
+    request: Vec<u64>,
+    response: Vec<u64>,
+}
+
+impl Supervisor {
+    /// Paths are canonical as this process sees them. Of the longest paths that contain a file, a
+    /// protected one wins over a writable one.
+    pub fn new(listener: OwnedFd, writable: Vec<PathBuf>, protected: Vec<PathBuf>) -> Self {
+        let sizes = notification_sizes();
+        let words = |kernel: u16, ours: usize| vec![0; usize::from(kernel).max(ours).div_ceil(8)];
+        Self {
+            listener,
+            places: Places {
+                writable,
+                protected,
+            },
+            request: words(sizes.seccomp_notif, size_of::<libc::seccomp_notif>()),
+            response: words(
+                sizes.seccomp_notif_resp,
+                size_of::<libc::seccomp_notif_resp>(),
+            ),
+        }
+    }
+
+    /// Readable when a call waits; hung up when the last process of the build has gone.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    /// Answers one call; waits for one if none is there.
+    ///
+    /// Whatever goes wrong with the call is the caller's error. An error here means that the
+    /// listener itself is unusable, and that the build gets `ENOSYS` once this is dropped.
+    pub fn serve_one(&mut self) -> io::Result<()> {
+        let Some(request) = self.receive()? else {
+            return Ok(());
+        };
+        let answer = self.perform(&request);
+        self.respond(request.id, answer)
+    }
+
+    fn receive(&mut self) -> io::Result<Option<libc::seccomp_notif>> {
+        // The kernel insists on zeroes.
+        self.request.fill(0);
+        let buffer = self.request.as_mut_ptr();
+        // SAFETY: the buffer is as long as the kernel's structure.
+        let result = unsafe {
+            libc::ioctl(
+                self.listener.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_RECV,
+                buffer,
+            )
+        };
+        if result != 0 {
+            return unless_gone(io::Error::last_os_error()).map(|()| None);
+        }
+        // SAFETY: the kernel filled it, and it is at least as long as the structure and aligned.
+        Ok(Some(unsafe { buffer.cast::<libc::seccomp_notif>().read() }))
+    }
+
+    fn perform(&self, request: &libc::seccomp_notif) -> Result<Done, Errno> {
+        let alive = || self.still_waits(request.id);
+        // A process that our PID namespace does not have.
+        let pid = i32::try_from(request.pid)
+            .ok()
+            .filter(|pid| *pid > 0)
+            .ok_or(Errno(libc::EPERM))?;
+        let caller = Caller::open(pid)?;
+        // Until here the number could have been another process's by now; from here on the handle
+        // refers to the caller or to nobody.
+        if !alive() {
+            return Err(Errno(libc::ESRCH));
+        }
+        caller.has_our_user()?;
+        match request::parse(&caller, &request.data)? {
+            Action::Change { target, change } => {
+                let object = places::open(&caller, &target)?;
+                self.places.admit(object.as_fd())?;
+                if !alive() {
+                    return Err(Errno(libc::ESRCH));
+                }
+                change.apply(object.as_fd()).map(|()| Done::Performed)
+            }
+            Action::Nothing => Ok(Done::Performed),
+            Action::Signal(signal) => signals::send(&caller, &signal),
+        }
+    }
+
+    /// Does the caller still wait for this answer?
+    fn still_waits(&self, id: u64) -> bool {
+        // SAFETY: reads eight bytes.
+        let result = unsafe {
+            libc::ioctl(
+                self.listener.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+                &raw const id,
+            )
+        };
+        result == 0
+    }
+
+    fn respond(&mut self, id: u64, answer: Result<Done, Errno>) -> io::Result<()> {
+        let (error, flags) = match answer {
+            Ok(Done::Performed) => (0, 0),
+            Ok(Done::Continue) => (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+            Err(Errno(errno)) => (-errno.abs(), 0),
+        };
+        self.response.fill(0);
+        let buffer = self.response.as_mut_ptr();
+        let response = libc::seccomp_notif_resp {
+            id,
+            val: 0,
+            error,
+            flags: u32::try_from(flags).unwrap_or(0),
+        };
+        // SAFETY: the buffer is at least as long as the structure, and aligned.
+        unsafe { buffer.cast::<libc::seccomp_notif_resp>().write(response) };
+        // SAFETY: the buffer is as long as the kernel's structure.
+        let result = unsafe {
+            libc::ioctl(
+                self.listener.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_SEND,
+                buffer,
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            unless_gone(io::Error::last_os_error())
+        }
+    }
+}
+
+/// `ENOENT` is a caller that was killed, and `EINTR` a signal of our own.
+fn unless_gone(error: io::Error) -> io::Result<()> {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::EINTR | libc::EAGAIN) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn notification_sizes() -> libc::seccomp_notif_sizes {
+    // SAFETY: a C struct of integers.
+    let mut sizes: libc::seccomp_notif_sizes = unsafe { zeroed() };
+    // Should it fail, no listener can exist either, and ours are the sizes of Linux 5.0.
+    // SAFETY: writes the structure it is given.
+    unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_GET_NOTIF_SIZES,
+            0,
+            &raw mut sizes,
+        )
+    };
+    sizes
+}

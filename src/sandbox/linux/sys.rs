@@ -1,0 +1,203 @@
+//! Safe wrappers around the system calls that libc and std leave raw.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Where a relative path starts.
+#[derive(Debug, Clone, Copy)]
+pub enum Base<'a> {
+    /// The root, for absolute paths.
+    Root,
+    Directory(BorrowedFd<'a>),
+}
+
+/// Opens `path` as a mere handle (`O_PATH`), which neither blocks nor needs any permission on the
+/// object, and never goes through a magic link of `/proc`.
+///
+/// Follows a symbolic link at the end of the path if `follow`. Needs Linux 5.6.
+pub fn open_handle(base: Base<'_>, path: &CStr, follow: bool) -> io::Result<OwnedFd> {
+    let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+    openat2(base, path, nofollow, libc::RESOLVE_NO_MAGICLINKS)
+}
+
+/// The same for an absolute path, of which no part may be a symbolic link.
+pub fn open_plain(path: &CStr) -> io::Result<OwnedFd> {
+    openat2(
+        Base::Root,
+        path,
+        libc::O_NOFOLLOW,
+        libc::RESOLVE_NO_SYMLINKS,
+    )
+}
+
+fn openat2(base: Base<'_>, path: &CStr, flags: i32, resolve: u64) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct OpenHow {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+
+    let how = OpenHow {
+        flags: u64::from((libc::O_PATH | libc::O_CLOEXEC | flags).unsigned_abs()),
+        mode: 0,
+        resolve,
+    };
+    let base = match base {
+        Base::Root => libc::AT_FDCWD,
+        Base::Directory(fd) => fd.as_raw_fd(),
+    };
+    // SAFETY: `path` ends in NUL, `how` has the size given, and both outlive the call.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            base,
+            path.as_ptr(),
+            &raw const how,
+            size_of::<OpenHow>(),
+        )
+    };
+    owned(fd)
+}
+
+/// `openat(2)` of an entry of `/proc/PID`, magic links included.
+pub fn open_entry(directory: BorrowedFd<'_>, name: &CStr, flags: i32) -> io::Result<OwnedFd> {
+    // SAFETY: `name` ends in NUL and outlives the call.
+    let fd = unsafe {
+        libc::openat(
+            directory.as_raw_fd(),
+            name.as_ptr(),
+            flags | libc::O_CLOEXEC,
+        )
+    };
+    owned(libc::c_long::from(fd))
+}
+
+/// `pidfd_open(2)`: Linux 5.3.
+pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
+}
+
+/// `pidfd_send_signal(2)`; signal 0 asks whether the process is still there.
+pub fn pidfd_send_signal(
+    pidfd: BorrowedFd<'_>,
+    signal: i32,
+    info: Option<&libc::siginfo_t>,
+) -> io::Result<()> {
+    let info = info.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `info` is null or valid, and only read.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            info,
+            0,
+        )
+    };
+    checked(result).map(drop)
+}
+
+/// `tgkill(2)`: fails with `ESRCH` unless the thread is one of the process's.
+pub fn tgkill(process: i32, thread: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    checked(unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) }).map(drop)
+}
+
+/// Sends one descriptor over a unix socket. Does not allocate: it runs between fork and exec.
+pub fn send_fd(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
+    let mut byte = [0u8];
+    let mut part = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: byte.len(),
+    };
+    let mut control = ControlBuffer([0; 8]);
+    let mut message = message(&mut part, &mut control);
+    message.msg_controllen = control_size();
+    // SAFETY: the message has room for one header, as its length says.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: `CMSG_LEN` only computes.
+    let length = unsafe { libc::CMSG_LEN(FD_SIZE) };
+    // SAFETY: a C struct of integers; musl pads it with private fields.
+    let mut filled: libc::cmsghdr = unsafe { zeroed() };
+    filled.cmsg_len = length as _;
+    filled.cmsg_level = libc::SOL_SOCKET;
+    filled.cmsg_type = libc::SCM_RIGHTS;
+    // SAFETY: `header` points into `control`, which is aligned for it.
+    unsafe { header.write(filled) };
+    // SAFETY: the header written above has room for one descriptor.
+    let data = unsafe { libc::CMSG_DATA(header) };
+    // SAFETY: as before; the data need not be aligned.
+    unsafe { data.cast::<RawFd>().write_unaligned(fd.as_raw_fd()) };
+    // SAFETY: all parts of the message outlive the call.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+    checked(sent as libc::c_long).map(drop)
+}
+
+/// Receives one descriptor, closed on exec; `UnexpectedEof` if the other side has gone.
+pub fn receive_fd(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut byte = [0u8];
+    let mut part = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: byte.len(),
+    };
+    let mut control = ControlBuffer([0; 8]);
+    let mut message = message(&mut part, &mut control);
+    // SAFETY: all parts of the message outlive the call and are as long as it says.
+    let received =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    checked(received as libc::c_long)?;
+    // SAFETY: the kernel set the length of what it wrote.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: null, or a header within `control`.
+    let Some(filled) = (unsafe { header.as_ref() }) else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    if filled.cmsg_level != libc::SOL_SOCKET || filled.cmsg_type != libc::SCM_RIGHTS {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // SAFETY: the kernel never delivers this type without a descriptor.
+    let data = unsafe { libc::CMSG_DATA(header) };
+    // SAFETY: as before; the data need not be aligned.
+    let fd = unsafe { data.cast::<RawFd>().read_unaligned() };
+    // SAFETY: the kernel just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+const FD_SIZE: libc::c_uint = RawFd::BITS / 8;
+
+/// Room for a control message with one descriptor, aligned for its header.
+struct ControlBuffer([u64; 8]);
+
+fn control_size() -> usize {
+    // SAFETY: `CMSG_SPACE` only computes.
+    (unsafe { libc::CMSG_SPACE(FD_SIZE) }) as usize
+}
+
+fn message(part: &mut libc::iovec, control: &mut ControlBuffer) -> libc::msghdr {
+    // SAFETY: a C struct for which zero means "none" in each field.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<ControlBuffer>() as _;
+    message
+}
+
+fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = RawFd::try_from(checked(result)?).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: called only with the result of a call that makes a descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The result of a system call, or what `errno` says.
+pub fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
