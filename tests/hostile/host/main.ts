@@ -1,0 +1,3 @@
+import { sum } from "@evil/sum";
+
+console.log(sum(40, 2));

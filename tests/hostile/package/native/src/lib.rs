@@ -1,0 +1,4 @@
+#[unsafe(no_mangle)]
+pub extern "C" fn evil_sum(a: f64, b: f64) -> f64 {
+    a + b
+}
