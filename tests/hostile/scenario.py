@@ -182,7 +182,7 @@ class Scenario:
 
     def daemon(self):
         """The process id of the package's daemon, if it is there and stays."""
-        for attempt in range(4):
+        for _ in range(4):
             lines = subprocess.run(
                 ["ps", "-Ao", "pid=,args="], capture_output=True, text=True, check=True
             ).stdout.splitlines()
@@ -193,7 +193,10 @@ class Scenario:
             time.sleep(0.25)
         return int(found[0])
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
         self.canary.close()
         self.victim.kill()
         self.victim.wait()
@@ -201,6 +204,9 @@ class Scenario:
         if daemon:
             os.kill(daemon, 9)
         pathlib.Path("/tmp", self.nonce).unlink(missing_ok=True)
+        if failure is None:
+            # Perry unpacks its libraries, hundreds of megabytes, into every home.
+            shutil.rmtree(self.folder)
 
 
 def table(columns):
