@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 /// Arguments, environment and working directory of one call.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -19,6 +21,20 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// What this process was given.
+    pub fn of_process() -> anyhow::Result<Self> {
+        let mut arguments = std::env::args_os();
+        Ok(Self {
+            program: arguments.next().unwrap_or_default(),
+            executable: std::env::current_exe()
+                .and_then(std::fs::canonicalize)
+                .context("failed to find our own executable")?,
+            arguments: arguments.collect(),
+            environment: std::env::vars_os().collect(),
+            directory: std::env::current_dir().context("failed to find the current directory")?,
+        })
+    }
+
     /// The value of an environment variable; an empty one counts as unset.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment

@@ -6,7 +6,7 @@
 //! trusted, with the environment, the host's `package.json` and `Cargo.lock`. See
 //! `docs/threat-model.md`.
 //!
-//! [`app`] tells the whole story from top to bottom; [`policy`] is plain data decided by pure
+//! [`policy`] is plain data decided by pure
 //! functions; [`sandbox`] enforces it on each operating system.
 
 pub mod error;
@@ -14,11 +14,6 @@ pub mod exit;
 pub mod invocation;
 pub mod message;
 pub mod policy;
+pub mod project;
 pub mod sandbox;
-
-use std::process::ExitCode;
-
-/// Runs the program as the command line asks.
-pub fn run() -> ExitCode {
-    ExitCode::from(exit::FAILURE)
-}
+pub mod switch;

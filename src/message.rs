@@ -99,6 +99,11 @@ pub fn output(text: &str) -> bool {
         .is_ok()
 }
 
+/// A finished text for standard error, such as the usage that clap writes.
+pub fn raw(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 fn write_line(line: impl Display) {
     // One write a line, so that lines of parallel builds do not mix; and there is nobody left to
     // tell when standard error itself is closed.

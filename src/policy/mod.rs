@@ -1,5 +1,8 @@
 //! What a build may do, as plain data: decided by pure functions, enforced by the backends.
 
+pub mod plan;
+pub mod secrets;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +18,15 @@ pub enum Profile {
     /// Reads everything but credentials; also writes to the shared temporary folders and to
     /// cargo's and rustup's caches.
     Compat,
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Strict => "strict",
+            Self::Compat => "compat",
+        })
+    }
 }
 
 /// What the network is like inside the sandbox.
@@ -43,6 +55,15 @@ pub struct Mask {
     pub why: String,
     #[serde(skip)]
     pub contents: Vec<u8>,
+}
+
+/// A symbolic link that the user's own paths go through.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Link {
+    #[serde(serialize_with = "lossy_path")]
+    pub path: PathBuf,
+    #[serde(serialize_with = "lossy_path")]
+    pub target: PathBuf,
 }
 
 /// A variable that the build does not get.
@@ -77,6 +98,11 @@ pub struct Policy {
     pub protected: Vec<Rule>,
     /// Character devices that may be read and written.
     pub devices: Vec<Rule>,
+    /// Folders that the build sees as empty, writable and its own where the backend can do that
+    /// (Linux with namespaces); elsewhere they are not writable.
+    pub private: Vec<Rule>,
+    /// Symbolic links inside `closed` that lead to readable places.
+    pub links: Vec<Link>,
     /// Variables taken out of the environment.
     pub removed: Vec<Removed>,
     /// Variables added to it, or changed.
@@ -91,9 +117,9 @@ pub struct Policy {
     /// Where cargo keeps its caches and settings.
     #[serde(serialize_with = "lossy_path")]
     pub cargo_home: PathBuf,
-    /// The directory that cargo writes to; the first of those `writable` that hold artifacts.
-    #[serde(serialize_with = "lossy_path")]
-    pub target: PathBuf,
+    /// The folders among `writable` that cargo writes artifacts to, the target folder first.
+    #[serde(serialize_with = "lossy_paths")]
+    pub artifacts: Vec<PathBuf>,
 }
 
 fn lossy<S: serde::Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,6 +130,10 @@ fn lossy<S: serde::Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, 
 // running, as serde's own impl would.
 fn lossy_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
+}
+
+fn lossy_paths<S: serde::Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 fn lossy_pairs<S: serde::Serializer>(

@@ -1,4 +1,119 @@
-//! Enforces a policy on each operating system; the only place for `unsafe` and `cfg(target_os)`.
+//! The one door to the operating systems' sandboxes: what this system can do, and running a
+//! program under a policy.
+//!
+//! A backend either enforces the whole policy or starts nothing.
 
 #[cfg(target_os = "linux")]
 pub mod linux;
+
+#[cfg(target_os = "linux")]
+use linux as backend;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::policy::Policy;
+use crate::policy::plan::Platform;
+
+/// This system, or the one whose policy is nearest.
+pub const PLATFORM: Platform = if cfg!(target_os = "macos") {
+    Platform::Macos
+} else {
+    Platform::Linux
+};
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit status.
+    Exited(u8),
+    /// By this signal.
+    Signalled(i32),
+}
+
+/// Whether the second wall on Linux is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Namespaces {
+    /// Where the kernel allows it.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// A kernel that refuses it ends the run.
+    Require,
+}
+
+/// A program to run, and what it may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    pub policy: &'a Policy,
+    /// Absolute.
+    pub program: &'a Path,
+    pub arguments: &'a [OsString],
+    /// The whole environment of the program.
+    pub environment: &'a [(OsString, OsString)],
+    pub directory: &'a Path,
+    /// A folder of ours that the program cannot write, for what a backend needs on disk.
+    pub scratch: &'a Path,
+    pub namespaces: Namespaces,
+    /// Where the program's standard output goes, if not where ours goes.
+    pub output: Option<&'a std::fs::File>,
+}
+
+/// One thing that this system can or cannot do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capability {
+    pub name: &'static str,
+    /// What was found, for instance a version.
+    pub found: String,
+    pub state: State,
+}
+
+/// Whether a capability is there, and what its lack means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Enforced,
+    /// Builds run; these guarantees are weaker.
+    Weaker {
+        gaps: Vec<&'static str>,
+        remedy: &'static str,
+    },
+    /// Builds do not run.
+    Missing {
+        remedy: &'static str,
+    },
+}
+
+/// What this system can enforce, found out by trying.
+pub fn capabilities() -> Vec<Capability> {
+    backend::capabilities()
+}
+
+/// Fails, with what to do, where the policy cannot be enforced.
+pub fn check() -> anyhow::Result<()> {
+    backend::check()
+}
+
+/// Is this process inside a sandbox of ours already? The kernel answers, not a variable.
+pub fn inside() -> bool {
+    backend::inside()
+}
+
+/// Becomes `program` without a sandbox; returns only if that fails.
+pub fn become_program(
+    program: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> std::io::Error {
+    backend::become_program(program, arguments, environment)
+}
+
+/// Ends this process as `signal` would have.
+pub fn die_by(signal: i32) {
+    backend::die_by(signal);
+}
+
+/// Runs the program confined, and waits for it and for everything that it started.
+pub fn run(job: &Job<'_>) -> anyhow::Result<Ended> {
+    backend::run(job)
+}

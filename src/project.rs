@@ -1,0 +1,208 @@
+//! What cargo says of a project, remembered for as long as nothing that it was read from changed.
+//!
+//! A no-op build must not pay for another run of cargo, so the answer is kept in the cache
+//! directory with the stamps of every file that it depends on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// The part of `cargo metadata` that the policy needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    pub workspace: PathBuf,
+    /// The manifests of all packages, dependencies included.
+    pub manifests: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    manifest_path: PathBuf,
+}
+
+impl Project {
+    /// Reads the output of `cargo metadata --format-version 1`.
+    pub fn from_metadata(json: &[u8]) -> Result<Self> {
+        let metadata: Metadata = serde_json::from_slice(json)
+            .context("failed to understand the output of `cargo metadata`")?;
+        let mut manifests: Vec<_> = metadata
+            .packages
+            .into_iter()
+            .map(|package| package.manifest_path)
+            .collect();
+        manifests.sort();
+        Ok(Self {
+            workspace: metadata.workspace_root,
+            manifests,
+        })
+    }
+
+    /// The folders of packages that lie in none of `elsewhere`.
+    pub fn packages_outside(&self, elsewhere: &[&Path]) -> Vec<PathBuf> {
+        self.manifests
+            .iter()
+            .filter_map(|manifest| manifest.parent())
+            .filter(|folder| !elsewhere.iter().any(|other| folder.starts_with(other)))
+            .map(Path::to_owned)
+            .collect()
+    }
+}
+
+/// What tells two states of a file apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    path: PathBuf,
+    /// Modification time in nanoseconds since 1970, and length in bytes; `None` if there is none.
+    state: Option<(u128, u64)>,
+}
+
+impl Stamp {
+    fn of(path: PathBuf) -> Self {
+        let state = fs::metadata(&path).ok().and_then(|metadata| {
+            let modified = metadata.modified().ok()?;
+            let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+            // The length of a folder says nothing, and differs between file systems.
+            let length = if metadata.is_dir() { 0 } else { metadata.len() };
+            Some((since.as_nanos(), length))
+        });
+        Self { path, state }
+    }
+}
+
+/// A project as it was after the last successful `cargo fetch`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Everything about the call that cargo's answer depends on.
+    key: String,
+    stamps: Vec<Stamp>,
+    project: Project,
+}
+
+impl Remembered {
+    /// `watched` are files besides the project's own whose change asks for another run.
+    pub fn new(key: String, project: Project, watched: &[PathBuf]) -> Self {
+        let mut paths = watched.to_vec();
+        paths.push(project.workspace.join("Cargo.lock"));
+        paths.extend(project.manifests.iter().cloned());
+        // A new folder beside a member may be a new member (`members = ["crates/*"]`).
+        paths.extend(
+            project
+                .manifests
+                .iter()
+                .filter(|manifest| manifest.starts_with(&project.workspace))
+                .filter_map(|manifest| manifest.parent()?.parent())
+                .filter(|folder| {
+                    folder.starts_with(&project.workspace) && *folder != project.workspace
+                })
+                .map(Path::to_owned),
+        );
+        paths.sort();
+        paths.dedup();
+        Self {
+            key,
+            stamps: paths.into_iter().map(Stamp::of).collect(),
+            project,
+        }
+    }
+
+    /// The project, if `file` holds one for this call and nothing changed since.
+    ///
+    /// A file that cannot be read or understood only means that cargo is asked again.
+    pub fn recall(file: &Path, key: &str) -> Option<Project> {
+        let remembered: Self = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+        let current = remembered.key == key
+            && remembered
+                .stamps
+                .iter()
+                .all(|stamp| Stamp::of(stamp.path.clone()) == *stamp);
+        current.then_some(remembered.project)
+    }
+
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|_| {
+            Failure::new("a path of the project is not UTF-8, which `cargo metadata` cannot tell")
+                .into()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &[u8] = br#"{"packages":[
+        {"name":"a","manifest_path":"/w/a/Cargo.toml","source":null},
+        {"name":"b","manifest_path":"/c/registry/src/i/b-1.0.0/Cargo.toml","source":"registry+x"},
+        {"name":"d","manifest_path":"/elsewhere/d/Cargo.toml","source":null}],
+        "workspace_root":"/w","target_directory":"/w/target","version":1}"#;
+
+    #[test]
+    fn packages_that_lie_elsewhere_are_told() {
+        let project = Project::from_metadata(METADATA).unwrap();
+        assert_eq!(project.workspace, Path::new("/w"));
+        assert_eq!(
+            project.packages_outside(&[Path::new("/w"), Path::new("/c")]),
+            [PathBuf::from("/elsewhere/d")]
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_metadata_is_an_error() {
+        assert!(Project::from_metadata(b"{}").is_err());
+        assert!(Project::from_metadata(b"").is_err());
+    }
+
+    #[test]
+    fn a_project_is_recalled_until_something_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("w");
+        let manifest = root.join("crates/a/Cargo.toml");
+        fs::create_dir_all(manifest.parent().unwrap()).unwrap();
+        fs::write(&manifest, "one").unwrap();
+        let watched = root.join("rust-toolchain.toml");
+        let project = Project {
+            workspace: root.clone(),
+            manifests: vec![manifest.clone()],
+        };
+        let file = folder.path().join("state.json");
+        let remember = || {
+            let remembered = Remembered::new(
+                "key".into(),
+                project.clone(),
+                std::slice::from_ref(&watched),
+            );
+            fs::write(&file, remembered.to_json().unwrap()).unwrap();
+        };
+        remember();
+        assert_eq!(Remembered::recall(&file, "key"), Some(project.clone()));
+        assert_eq!(Remembered::recall(&file, "other key"), None);
+
+        let changes: [&dyn Fn(); 4] = [
+            &|| fs::write(&manifest, "other").unwrap(),
+            &|| fs::write(root.join("Cargo.lock"), "").unwrap(),
+            &|| fs::write(&watched, "").unwrap(),
+            &|| fs::create_dir(root.join("crates/b")).unwrap(),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            change();
+            assert_eq!(Remembered::recall(&file, "key"), None, "change {number}");
+            remember();
+            assert!(
+                Remembered::recall(&file, "key").is_some(),
+                "change {number}"
+            );
+        }
+        fs::write(&file, "not JSON").unwrap();
+        assert_eq!(Remembered::recall(&file, "key"), None);
+    }
+}

@@ -1,0 +1,202 @@
+//! The Landlock domain: which files the build may read, write and execute.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+
+use super::coverage::Decisions;
+use crate::policy::{Network, Policy};
+
+/// The lowest version that can confine cargo: without `REFER` (Linux 5.19), rustc's renames across
+/// folders fail.
+pub(super) const LOWEST_ABI: i32 = 2;
+
+/// The Landlock version of this kernel, 0 if it has none or has it switched off.
+pub(super) fn kernel_abi() -> i32 {
+    const CREATE_RULESET_VERSION: libc::c_uint = 1;
+    // SAFETY: with a null attribute, size 0 and this flag the call only returns a number
+    // (landlock_create_ruleset(2)).
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0_usize,
+            CREATE_RULESET_VERSION,
+        )
+    };
+    i32::try_from(version).unwrap_or(0).max(0)
+}
+
+/// The newest version that both the kernel and our rules know.
+fn abi(kernel: i32) -> ABI {
+    match kernel {
+        ..=1 => ABI::V1,
+        2 => ABI::V2,
+        3 => ABI::V3,
+        4 => ABI::V4,
+        5 => ABI::V5,
+        6 => ABI::V6,
+        _ => ABI::V7,
+    }
+}
+
+/// Confines the calling thread, and what it starts, to `policy`; it cannot be undone.
+///
+/// `replaced` are the paths that are empty, clean or private in this mount namespace, so that they
+/// can be granted; `None` without one.
+///
+/// `kernel` is the kernel's Landlock version.
+pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i32) -> Result<()> {
+    if kernel < LOWEST_ABI {
+        bail!("this kernel's Landlock version is {kernel}, and {LOWEST_ABI} is needed");
+    }
+    let abi = abi(kernel);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(abi))?;
+    if abi >= ABI::V4 && policy.network == Network::Denied {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    }
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi))?;
+    }
+    let mut rules = Rules {
+        ruleset: ruleset.create()?,
+        abi,
+    };
+    rules.reads(policy, replaced)?;
+    rules.writes(policy, replaced.is_some())?;
+    let status = rules.ruleset.restrict_self()?;
+    // The crate reports success for less than was asked; only the status tells.
+    if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
+        bail!("the kernel enforces Landlock only in part: {status:?}");
+    }
+    Ok(())
+}
+
+struct Rules {
+    ruleset: RulesetCreated,
+    abi: ABI,
+}
+
+impl Rules {
+    fn reads(&mut self, policy: &Policy, replaced: Option<&[PathBuf]>) -> Result<()> {
+        let mut decisions = Decisions::default();
+        decisions.set(Path::new("/"), true);
+        for rule in &policy.closed {
+            decisions.set(&rule.path, false);
+        }
+        for rule in policy.readable.iter().chain(&policy.writable) {
+            decisions.set(&rule.path, true);
+        }
+        for rule in &policy.hidden {
+            decisions.set(&rule.path, false);
+        }
+        for mask in &policy.masked {
+            decisions.set(&mask.path, false);
+        }
+        let cover = decisions.cover(&mut |path| children(path));
+        let read = AccessFs::from_read(self.abi);
+        for path in &cover.whole {
+            self.allow(path, read)?;
+        }
+        // Names below a partly readable folder, where no closed folder could show its own: within
+        // namespaces closed folders are empty, and outside them only what lies inside one is told.
+        for path in &cover.partial {
+            let in_closed = policy
+                .closed
+                .iter()
+                .any(|rule| path.starts_with(&rule.path));
+            if replaced.is_some() || in_closed {
+                self.allow(path, AccessFs::ReadDir.into())?;
+            }
+        }
+        for path in replaced.unwrap_or_default() {
+            let names_or_file = if path.is_dir() {
+                AccessFs::ReadDir
+            } else {
+                AccessFs::ReadFile
+            };
+            self.allow(path, names_or_file.into())?;
+        }
+        Ok(())
+    }
+
+    fn writes(&mut self, policy: &Policy, namespaces: bool) -> Result<()> {
+        let mut decisions = Decisions::default();
+        let private = namespaces.then_some(&policy.private).into_iter().flatten();
+        for rule in policy.writable.iter().chain(private.clone()) {
+            decisions.set(&rule.path, true);
+        }
+        for rule in &policy.protected {
+            decisions.set(&rule.path, false);
+        }
+        // No device files: a node for a disk would be a way around every path rule.
+        let write = AccessFs::from_all(self.abi)
+            & !(AccessFs::MakeBlock | AccessFs::MakeChar)
+            & !BitFlags::from(AccessFs::IoctlDev);
+        for path in &decisions.cover(&mut |path| children(path)).whole {
+            self.allow(path, write)?;
+        }
+        for rule in &policy.devices {
+            let data = AccessFs::ReadFile | AccessFs::WriteFile;
+            self.allow(&rule.path, data)?;
+        }
+        Ok(())
+    }
+
+    /// Adds one rule; a path that is not there needs none.
+    fn allow(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<()> {
+        let Some(object) = open_path(path)
+            .with_context(|| format!("failed to open `{}` for a Landlock rule", path.display()))?
+        else {
+            return Ok(());
+        };
+        let access = if fs::File::from(object.try_clone()?).metadata()?.is_dir() {
+            access
+        } else {
+            access & AccessFs::from_file(self.abi)
+        };
+        if !access.is_empty() {
+            (&mut self.ruleset)
+                .add_rule(PathBeneath::new(object, access))
+                .with_context(|| {
+                    format!("failed to add a Landlock rule for `{}`", path.display())
+                })?;
+        }
+        Ok(())
+    }
+}
+
+/// A descriptor that only names the object; `None` for what is not there, and for symbolic links,
+/// which need no rule: what they lead to has its own.
+fn open_path(path: &Path) -> io::Result<Option<OwnedFd>> {
+    let opened = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(path);
+    match opened {
+        Ok(file) if file.metadata()?.is_symlink() => Ok(None),
+        Ok(file) => Ok(Some(file.into())),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The entries of a folder; of one that cannot be listed nothing is granted.
+fn children(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    entries.flatten().map(|entry| entry.path()).collect()
+}

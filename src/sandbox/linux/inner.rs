@@ -1,0 +1,236 @@
+//! The processes inside: the supervisor, which is process 1 of the namespaces, and the program.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use super::outer::{Message, settle};
+use super::process::{self, Side, Signals};
+use super::seccomp::{self, Arch, Options};
+use super::supervisor::Supervisor;
+use super::{domain, sys, view};
+use crate::exit;
+use crate::sandbox::{Ended, Job};
+
+/// Capabilities that a root build keeps, since it works on other users' files: `CHOWN`,
+/// `DAC_OVERRIDE`, `FOWNER`, `FSETID` (capabilities(7)).
+const ROOT_KEEPS: u32 = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
+
+/// Runs the program and serves it until it ended, then ends everything that it left behind.
+pub(super) fn supervise(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> ! {
+    let message = match serve(job, namespaces, outside, mask) {
+        Ok(message) => message,
+        Err(error) => Message::Failed(format!("{error:#}")),
+    };
+    let _ = process::send(outside.as_fd(), &message.to_bytes());
+    process::leave(0)
+}
+
+fn serve(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> Result<Message> {
+    let (user, group) = process::identity();
+    let mut replaced = None;
+    if namespaces {
+        process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
+        if let Err(error) = settle(user, group) {
+            return Ok(Message::Refused(format!("{error:#}")));
+        }
+        replaced = Some(view::build(job.policy, job.scratch, job.directory)?);
+    } else {
+        process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1)?;
+    }
+    std::env::set_current_dir(job.directory)
+        .with_context(|| format!("failed to enter `{}`", job.directory.display()))?;
+    // Our memory and descriptors are nobody's business, even where only the user id protects them.
+    process::prctl(libc::PR_SET_DUMPABLE, 0)?;
+
+    let child_ended = Signals::of(&[libc::SIGCHLD]).descriptor()?;
+    let (ours, theirs) = process::socket_pair()?;
+    let program = match process::fork(0)? {
+        Side::Parent(pid) => pid,
+        Side::Child => {
+            drop(ours);
+            let error = become_program(job, replaced.as_deref(), &theirs, mask);
+            let message = Message::Failed(format!("{error:#}"));
+            let _ = process::send(outside.as_fd(), &message.to_bytes());
+            process::leave(exit::FAILURE)
+        }
+    };
+    drop(theirs);
+    let supervisor = match sys::receive_fd(ours.as_fd()) {
+        Ok(listener) => Some(Supervisor::new(
+            listener,
+            writable(job, namespaces),
+            protected(job),
+        )),
+        // It failed, and has told so itself.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        Err(error) => return Err(error).context("failed to receive the seccomp listener"),
+    };
+    let ended = attend(program, supervisor, &child_ended, outside)?;
+    if !namespaces {
+        end_descendants()?;
+    }
+    Ok(Message::Ended(ended))
+}
+
+/// Serves requests, passes signals on and reaps until the program ended.
+fn attend(
+    program: libc::pid_t,
+    mut supervisor: Option<Supervisor>,
+    child_ended: &OwnedFd,
+    outside: &OwnedFd,
+) -> Result<Ended> {
+    loop {
+        let listener = supervisor.as_ref().map(Supervisor::fd);
+        let [request, ended, signal] =
+            process::poll([listener, Some(child_ended.as_fd()), Some(outside.as_fd())])?;
+        if request
+            && let Some(served) = supervisor.as_mut().map(Supervisor::serve_one)
+            && served.is_err()
+        {
+            // Nobody is left under the filter.
+            supervisor = None;
+        }
+        if signal {
+            match process::receive(outside.as_fd()) {
+                Ok(bytes) => {
+                    let Ok(number) = bytes.try_into().map(libc::c_int::from_le_bytes) else {
+                        // We are alone: nobody would learn how the program ended.
+                        end_descendants()?;
+                        bail!("the process outside is gone");
+                    };
+                    process::kill(program, number);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if ended {
+            process::drain(child_ended);
+            while let Some((pid, how)) = process::reap(-1, false)? {
+                if pid == program {
+                    return Ok(how);
+                }
+            }
+        }
+    }
+}
+
+/// Kills whatever the program left running, as the subreaper to which it all falls.
+///
+/// Only our own children are killed, whose ids nobody else can get before we reap them; their
+/// children become ours.
+fn end_descendants() -> Result<()> {
+    loop {
+        match process::reap(-1, false) {
+            Ok(Some(_)) => continue,
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(()),
+            Err(error) => {
+                return Err(error).context("failed to wait for what the build left running");
+            }
+            Ok(None) => {}
+        }
+        for child in process::children().context("failed to list what the build left running")? {
+            process::kill(child, libc::SIGKILL);
+        }
+        process::reap(-1, true).context("failed to wait for what the build left running")?;
+    }
+}
+
+fn writable(job: &Job<'_>, namespaces: bool) -> Vec<PathBuf> {
+    let private = namespaces
+        .then_some(&job.policy.private)
+        .into_iter()
+        .flatten();
+    job.policy
+        .writable
+        .iter()
+        .chain(private)
+        .map(|rule| rule.path.clone())
+        .collect()
+}
+
+fn protected(job: &Job<'_>) -> Vec<PathBuf> {
+    job.policy
+        .protected
+        .iter()
+        .map(|rule| rule.path.clone())
+        .collect()
+}
+
+/// Confines this process and becomes the program; returns only if that fails.
+fn become_program(
+    job: &Job<'_>,
+    replaced: Option<&[PathBuf]>,
+    supervisor: &OwnedFd,
+    mask: &Signals,
+) -> anyhow::Error {
+    let confined = || -> Result<()> {
+        process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
+        if let Some(output) = job.output {
+            process::make_standard_output(output).context("failed to redirect standard output")?;
+        }
+        process::close_on_exec_except(&jobserver(job.environment))
+            .context("failed to close descriptors")?;
+        let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
+        seccomp::no_new_privs().context("failed to set no_new_privs")?;
+        process::keep_capabilities(keep).context("failed to drop capabilities")?;
+        let abi = domain::kernel_abi();
+        domain::restrict(job.policy, replaced, abi).context("failed to set up Landlock")?;
+        let options = Options {
+            network: job.policy.network,
+            truncate: abi < 3,
+            signals: abi < 6 && replaced.is_none(),
+        };
+        let arch = Arch::native().context("there is no system call table for this architecture")?;
+        let filter = seccomp::filter(arch, options);
+        let listener = seccomp::install_with_listener(&filter)
+            .context("failed to install the seccomp filter")?;
+        sys::send_fd(supervisor.as_fd(), listener.as_fd())
+            .context("failed to reach the supervisor")?;
+        mask.set_mask().context("failed to restore the signal mask")
+    };
+    if let Err(error) = confined() {
+        return error;
+    }
+    let mut environment = job.environment.to_vec();
+    environment.push((
+        "SANDBOXED_CARGO_LOOP".into(),
+        process::own_pid().to_string().into(),
+    ));
+    let error = process::execute(job.program, job.arguments, &environment);
+    anyhow!(error).context(format!("failed to start `{}`", job.program.display()))
+}
+
+/// The descriptors of a surrounding `make`'s jobserver, as its variables name them and where they
+/// are pipes (GNU make manual, POSIX Jobserver Interaction).
+fn jobserver(environment: &[(OsString, OsString)]) -> Vec<RawFd> {
+    let mut fds: BTreeSet<RawFd> = BTreeSet::new();
+    for (name, value) in environment {
+        if !["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"]
+            .iter()
+            .any(|flags| name == flags)
+        {
+            continue;
+        }
+        let words = value.as_bytes().split(|byte| *byte == b' ');
+        for word in words.filter_map(|word| std::str::from_utf8(word).ok()) {
+            let pair = word
+                .strip_prefix("--jobserver-auth=")
+                .or_else(|| word.strip_prefix("--jobserver-fds="));
+            fds.extend(
+                pair.into_iter()
+                    .flat_map(|pair| pair.split(','))
+                    .filter_map(|fd| fd.parse::<RawFd>().ok()),
+            );
+        }
+    }
+    fds.into_iter()
+        .filter(|fd| *fd > 2 && process::is_pipe(*fd))
+        .collect()
+}
