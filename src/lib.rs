@@ -11,6 +11,7 @@
 
 pub mod error;
 pub mod exit;
+pub mod host;
 pub mod invocation;
 pub mod message;
 pub mod policy;

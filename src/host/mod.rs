@@ -1,0 +1,18 @@
+//! Whose policy applies: the host project, its settings, its cache directory and its secrets.
+//!
+//! A dependency controls every byte below its own folder, so nothing in here takes an answer from
+//! there: the host, the package's name and the exemption come from where things are installed.
+//! Everything read is read as data; nothing is started.
+
+mod file;
+pub mod locate;
+pub mod settings;
+mod trail;
+mod workspace;
+
+pub use locate::{Homes, Host, Origin, Package, find_manifest, locate};
+pub use settings::Settings;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tree;
