@@ -4,6 +4,7 @@
 //! there: the host, the package's name and the exemption come from where things are installed.
 //! Everything read is read as data; nothing is started.
 
+pub mod cache;
 mod file;
 pub mod locate;
 pub mod settings;
