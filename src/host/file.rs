@@ -3,6 +3,7 @@
 //! The only place of this folder, with the owner's checks in [`super::cache`], that knows about
 //! Unix: opening a FIFO must not wait, and file names are bytes.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -97,6 +98,21 @@ pub(super) fn is_shared(directory: &Path) -> bool {
 #[cfg(not(unix))]
 pub(super) fn is_shared(_directory: &Path) -> bool {
     false
+}
+
+/// A path that a file names, as the system writes it.
+#[cfg(unix)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the other systems cannot name every sequence of bytes"
+)]
+pub(super) fn os_string(bytes: Vec<u8>) -> Option<OsString> {
+    Some(std::os::unix::ffi::OsStringExt::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+pub(super) fn os_string(bytes: Vec<u8>) -> Option<OsString> {
+    String::from_utf8(bytes).ok().map(OsString::from)
 }
 
 /// Is there anything at `path`, be it a link to nothing?

@@ -6,11 +6,15 @@
 
 pub mod cache;
 mod file;
+pub mod git;
+mod git_config;
+mod git_syntax;
 pub mod locate;
 pub mod settings;
 mod trail;
 mod workspace;
 
+pub use git::{GitConfig, GitFacts, git_config_facts, git_facts};
 pub use locate::{Homes, Host, Origin, Package, find_manifest, locate};
 pub use settings::Settings;
 
