@@ -5,6 +5,7 @@
 //! Everything read is read as data; nothing is started.
 
 pub mod cache;
+pub mod dotenv;
 mod file;
 pub mod git;
 mod git_config;
@@ -14,6 +15,7 @@ pub mod settings;
 mod trail;
 mod workspace;
 
+pub use dotenv::{Secret, SecretFiles, secret_files};
 pub use git::{GitConfig, GitFacts, git_config_facts, git_facts};
 pub use locate::{Homes, Host, Origin, Package, find_manifest, locate};
 pub use settings::Settings;
