@@ -3,7 +3,8 @@
 //! The files are read as data; git itself would obey hooks and helpers. A file in a repository can
 //! name any path, and the repository can be a dependency's. So what is reached through such a name
 //! is [trusted](GitConfig::trusted) only if it lies below the same folder or points back at the
-//! repository; all else is reported to be hidden, never to be shown.
+//! repository; all else is reported to be hidden, never to be shown. (A folder made by `git init
+//! --separate-git-dir` does not point back; elsewhere in the home folder it stays closed.)
 
 use std::collections::HashSet;
 use std::fs;

@@ -276,7 +276,7 @@ fn has_telling_query(tail: &[u8]) -> bool {
     })
 }
 
-/// A header that authorises, or a token in a form that the large hosts give out.
+/// A credential said to be one, or a token in a form that the large hosts give out.
 fn shows_token(text: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 7] = [
         b"github_pat_",
@@ -288,9 +288,17 @@ fn shows_token(text: &[u8]) -> bool {
         b"glpat-",
     ];
     const SHORTEST: usize = 8;
+    // As in headers, and in what a helper's script prints.
+    const ANNOUNCED: [&[u8]; 6] = [
+        b"authorization:",
+        b"passwd=",
+        b"password=",
+        b"private-token:",
+        b"secret=",
+        b"token=",
+    ];
     let lower = text.to_ascii_lowercase();
-    contains(&lower, b"authorization:")
-        || contains(&lower, b"private-token:")
+    ANNOUNCED.iter().any(|word| contains(&lower, word))
         || PREFIXES.iter().any(|prefix| {
             let mut rest = text;
             while let Some(at) = find(rest, prefix) {

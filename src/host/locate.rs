@@ -77,6 +77,8 @@ pub fn find_manifest(cwd: &Path) -> Option<PathBuf> {
 
 /// Finds the host of a build of `manifest` from `cwd`, both absolute, the manifest as typed.
 pub fn locate(cwd: &Path, manifest: &Path, homes: &Homes) -> anyhow::Result<Host> {
+    // The folder alone: where the manifest itself is a link, cargo still builds what lies beside
+    // the link.
     let typed = manifest.parent().unwrap_or(manifest);
     let here = trail::follow(cwd)?;
     let there = trail::follow(typed)?;

@@ -113,6 +113,7 @@ fn credential_that_cannot_be_cut_out_takes_the_entry_along() {
         "url = https://host/x?private_token=abc",
         "url = https://host/x?a=b&api_key=abc",
         "x = ghp_0123456789abcdef",
+        "x = !f() { echo Password=abc; }",
         "x = curl -H 'Authorization: Basic abc' https://host/",
         "extraheader = AUTHORIZATION: basic abc",
         "ExtraHeader = x",
