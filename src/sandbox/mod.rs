@@ -9,6 +9,9 @@ pub mod linux;
 #[cfg(target_os = "linux")]
 use linux as backend;
 
+pub mod jobserver;
+pub mod seatbelt;
+
 use std::ffi::OsString;
 use std::path::Path;
 
