@@ -9,6 +9,7 @@
 //! [`policy`] is plain data decided by pure
 //! functions; [`sandbox`] enforces it on each operating system.
 
+pub mod cargo;
 pub mod error;
 pub mod exit;
 pub mod host;
