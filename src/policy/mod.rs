@@ -1,5 +1,6 @@
 //! What a build may do, as plain data: decided by pure functions, enforced by the backends.
 
+pub mod environment;
 pub mod plan;
 pub mod secrets;
 
