@@ -6,16 +6,23 @@
 //! trusted, with the environment, the host's `package.json` and `Cargo.lock`. See
 //! `docs/threat-model.md`.
 //!
-//! [`policy`] is plain data decided by pure
+//! [`app`] tells the whole story from top to bottom; [`policy`] is plain data decided by pure
 //! functions; [`sandbox`] enforces it on each operating system.
 
+pub mod app;
+pub mod build;
 pub mod cargo;
+pub mod commands;
 pub mod error;
 pub mod exit;
+pub mod gather;
 pub mod host;
 pub mod invocation;
 pub mod message;
+pub mod options;
 pub mod policy;
+pub mod prefetch;
 pub mod project;
 pub mod sandbox;
 pub mod switch;
+pub mod targets;

@@ -17,12 +17,15 @@ pub struct Project {
     pub workspace: PathBuf,
     /// The manifests of all packages, dependencies included.
     pub manifests: Vec<PathBuf>,
+    /// Where intermediate artifacts go; only cargo 1.91 and later say.
+    pub build_directory: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
     workspace_root: PathBuf,
+    build_directory: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +47,7 @@ impl Project {
         Ok(Self {
             workspace: metadata.workspace_root,
             manifests,
+            build_directory: metadata.build_directory,
         })
     }
 
@@ -173,6 +177,7 @@ mod tests {
         let project = Project {
             workspace: root.clone(),
             manifests: vec![manifest.clone()],
+            build_directory: None,
         };
         let file = folder.path().join("state.json");
         let remember = || {

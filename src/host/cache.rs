@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::settings::Settings;
 use crate::error::Failure;
+use crate::policy::plan::Platform;
 
 const USUAL: &str = ".perry-cache";
 const ELSEWHERE: &str = "set `PERRY_CACHE_DIR` to a folder that you own";
@@ -168,14 +169,16 @@ fn readable<'a, 'p, 's>(
     builder
 }
 
-/// The file that holds the macOS profile of `package`, or of the host's own code.
-pub fn profile_file_name(package: Option<&OsStr>) -> String {
-    format!("buildrs-{}.sandbox", safe(package))
-}
-
-/// The file that holds the policy for people and tools.
-pub fn policy_file_name(package: Option<&OsStr>) -> String {
-    format!("buildrs-{}.json", safe(package))
+/// The file that holds a policy of `package`, or of the host's own code, as `platform` enforces it:
+/// on macOS the profile itself, on Linux JSON for people and tools.
+///
+/// `kind` tells the policies of one package apart; `buildrs` is the build's.
+pub fn file_name(kind: &str, package: Option<&OsStr>, platform: Platform) -> String {
+    let extension = match platform {
+        Platform::Linux => "json",
+        Platform::Macos => "sandbox",
+    };
+    format!("{kind}-{}.{extension}", safe(package))
 }
 
 /// Distinct for distinct packages, also where case does not matter.
@@ -212,6 +215,12 @@ fn safe(package: Option<&OsStr>) -> String {
     if !name.ends_with('-') {
         name.push('-');
     }
+    name + &digest(bytes)
+}
+
+/// A name for these bytes that no other bytes have.
+pub fn digest(bytes: &[u8]) -> String {
+    let mut name = String::new();
     for byte in &Sha256::digest(bytes)[..16] {
         for digit in [byte >> 4, byte & 0xf] {
             name.extend(char::from_digit(digit.into(), 16));

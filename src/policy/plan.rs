@@ -134,6 +134,13 @@ pub fn plan(facts: &Facts) -> Result<Policy> {
         rules.sort_by(|a, b| a.path.cmp(&b.path));
         rules.dedup_by(|later, first| later.path == first.path);
     }
+    // What lies in no closed folder may be read anyway.
+    let closed = &policy.closed;
+    policy.readable.retain(|rule| {
+        closed
+            .iter()
+            .any(|closed| rule.path.starts_with(&closed.path))
+    });
     policy.links.sort();
     policy.links.dedup();
     Ok(policy)
@@ -229,6 +236,12 @@ fn readable(facts: &Facts) -> Vec<Rule> {
     }
     for path in &facts.git_folders {
         allow(path, "the git repository");
+    }
+    if facts.platform == Platform::Macos {
+        // Seatbelt asks about the link itself; Linux makes the link anew or goes by what it leads to.
+        for link in &facts.links {
+            allow(&link.path, "a link on the way to a readable place");
+        }
     }
     for path in &facts.granted {
         allow(path, "granted by the host's package.json");

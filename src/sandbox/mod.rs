@@ -6,9 +6,19 @@
 #[cfg(target_os = "linux")]
 pub mod linux;
 
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+mod unsupported;
+
 #[cfg(target_os = "linux")]
 use linux as backend;
+#[cfg(target_os = "macos")]
+use macos as backend;
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+use unsupported as backend;
 
+pub mod files;
 pub mod jobserver;
 pub mod seatbelt;
 
@@ -17,6 +27,9 @@ use std::path::Path;
 
 use crate::policy::Policy;
 use crate::policy::plan::Platform;
+
+/// Does this system have a backend at all?
+pub const SUPPORTED: bool = cfg!(any(target_os = "linux", target_os = "macos"));
 
 /// This system, or the one whose policy is nearest.
 pub const PLATFORM: Platform = if cfg!(target_os = "macos") {
@@ -56,6 +69,8 @@ pub struct Job<'a> {
     /// The whole environment of the program.
     pub environment: &'a [(OsString, OsString)],
     pub directory: &'a Path,
+    /// The file that holds [`record`].
+    pub record: &'a Path,
     /// A folder of ours that the program cannot write, for what a backend needs on disk.
     pub scratch: &'a Path,
     pub namespaces: Namespaces,
@@ -97,17 +112,33 @@ pub fn check() -> anyhow::Result<()> {
     backend::check()
 }
 
-/// Is this process inside a sandbox of ours already? The kernel answers, not a variable.
-pub fn inside() -> bool {
-    backend::inside()
+/// What confines this process already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Nothing that keeps us from applying a policy.
+    Free,
+    /// A sandbox of ours.
+    Ours,
+    /// Somebody else's, which cannot be nested but denies the network and the home folder.
+    Others,
 }
 
-/// Becomes `program` without a sandbox; returns only if that fails.
+/// Looks around; fails inside a sandbox that is too open to replace ours.
+pub fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> {
+    backend::surroundings(home)
+}
+
+/// The policy as this system enforces it, in text; `subject` is for whom it is.
+pub fn record(policy: &Policy, subject: &str) -> anyhow::Result<String> {
+    backend::record(policy, subject)
+}
+
+/// Becomes `program` without a sandbox, or runs it to its end where no process can become another.
 pub fn become_program(
     program: &Path,
     arguments: &[OsString],
     environment: &[(OsString, OsString)],
-) -> std::io::Error {
+) -> std::io::Result<Ended> {
     backend::become_program(program, arguments, environment)
 }
 

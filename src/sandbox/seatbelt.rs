@@ -287,10 +287,15 @@ fn literals(text: &mut String, action: &str, operations: &str, places: &[String]
 
 /// Text that cannot end the comment it is put into, whoever wrote it.
 fn comment(text: &str) -> String {
-    text.chars()
-        .take(200)
-        .flat_map(char::escape_default)
-        .collect()
+    let mut line = String::new();
+    for character in text.chars().take(200) {
+        if character.is_ascii_graphic() || character == ' ' {
+            line.push(character);
+        } else {
+            line.extend(character.escape_default());
+        }
+    }
+    line
 }
 
 #[cfg(test)]

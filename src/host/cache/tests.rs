@@ -5,6 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::thread;
 
 use super::*;
+
+fn profile(package: Option<&OsStr>) -> String {
+    file_name("buildrs", package, Platform::Macos)
+}
+
 use crate::host::tree::Tree;
 
 fn host() -> Tree {
@@ -303,22 +308,19 @@ fn builds_at_the_same_time_never_see_half_a_file() {
 
 #[test]
 fn plain_name_stands_for_itself() {
+    assert_eq!(profile(Some(OsStr::new("foo"))), "buildrs-foo.sandbox");
     assert_eq!(
-        profile_file_name(Some(OsStr::new("foo"))),
-        "buildrs-foo.sandbox"
-    );
-    assert_eq!(
-        policy_file_name(Some(OsStr::new("foo2"))),
+        file_name("buildrs", Some(OsStr::new("foo2")), Platform::Linux),
         "buildrs-foo2.json"
     );
-    assert_eq!(profile_file_name(None), "buildrs-host-project.sandbox");
+    assert_eq!(profile(None), "buildrs-host-project.sandbox");
 }
 
 #[test]
 fn file_name_is_the_same_in_every_release() {
     // First 16 bytes of the SHA-256 of `@a/b`, by sha256sum.
     assert_eq!(
-        profile_file_name(Some(OsStr::new("@a/b"))),
+        profile(Some(OsStr::new("@a/b"))),
         "buildrs-a-b-c93bbe639bd62f472b37ac0a76d6f1ca.sandbox"
     );
 }
@@ -357,12 +359,12 @@ fn distinct_packages_get_distinct_files() {
     names.push("a".repeat(101).into());
     names.push("a".repeat(5000).into());
     // What another name's file is called.
-    let text = profile_file_name(Some(OsStr::new("@a/b")));
+    let text = profile(Some(OsStr::new("@a/b")));
     names.push(text["buildrs-".len()..text.len() - ".sandbox".len()].into());
 
-    let mut files = HashSet::from([profile_file_name(None)]);
+    let mut files = HashSet::from([profile(None)]);
     for name in names {
-        let file = profile_file_name(Some(&name));
+        let file = profile(Some(&name));
         assert!(file.len() <= 160, "{file}");
         let middle = &file["buildrs-".len()..file.len() - ".sandbox".len()];
         assert!(

@@ -1,10 +1,8 @@
 //! The processes inside: the supervisor, which is process 1 of the namespaces, and the program.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,7 +13,7 @@ use super::seccomp::{self, Arch, Options};
 use super::supervisor::Supervisor;
 use super::{domain, sys, view};
 use crate::exit;
-use crate::sandbox::{Ended, Job};
+use crate::sandbox::{Ended, Job, jobserver};
 
 /// Capabilities that a root build keeps, since it works on other users' files: `CHOWN`,
 /// `DAC_OVERRIDE`, `FOWNER`, `FSETID` (capabilities(7)).
@@ -175,7 +173,7 @@ fn become_program(
         if let Some(output) = job.output {
             process::make_standard_output(output).context("failed to redirect standard output")?;
         }
-        process::close_on_exec_except(&jobserver(job.environment))
+        process::close_on_exec_except(&open_jobserver(job.environment))
             .context("failed to close descriptors")?;
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
@@ -207,30 +205,11 @@ fn become_program(
     anyhow!(error).context(format!("failed to start `{}`", job.program.display()))
 }
 
-/// The descriptors of a surrounding `make`'s jobserver, as its variables name them and where they
-/// are pipes (GNU make manual, POSIX Jobserver Interaction).
-fn jobserver(environment: &[(OsString, OsString)]) -> Vec<RawFd> {
-    let mut fds: BTreeSet<RawFd> = BTreeSet::new();
-    for (name, value) in environment {
-        if !["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"]
-            .iter()
-            .any(|flags| name == flags)
-        {
-            continue;
-        }
-        let words = value.as_bytes().split(|byte| *byte == b' ');
-        for word in words.filter_map(|word| std::str::from_utf8(word).ok()) {
-            let pair = word
-                .strip_prefix("--jobserver-auth=")
-                .or_else(|| word.strip_prefix("--jobserver-fds="));
-            fds.extend(
-                pair.into_iter()
-                    .flat_map(|pair| pair.split(','))
-                    .filter_map(|fd| fd.parse::<RawFd>().ok()),
-            );
-        }
-    }
-    fds.into_iter()
-        .filter(|fd| *fd > 2 && process::is_pipe(*fd))
+/// The descriptors of a surrounding `make`'s jobserver that are open, and pipes.
+fn open_jobserver(environment: &[(OsString, OsString)]) -> Vec<RawFd> {
+    let named = jobserver::descriptors(environment);
+    named
+        .into_iter()
+        .filter(|fd| process::is_pipe(*fd))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Processes, signals and descriptors, as safe functions.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -306,40 +306,55 @@ pub(in crate::sandbox) fn execute(
     arguments: &[OsString],
     environment: &[(OsString, OsString)],
 ) -> io::Error {
-    let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(io::Error::other);
-    let strings = || -> io::Result<(CString, Vec<CString>, Vec<CString>)> {
-        let program = text(program.as_os_str())?;
-        let mut argv = vec![program.clone()];
-        for argument in arguments {
-            argv.push(text(argument)?);
-        }
-        let mut envp = Vec::with_capacity(environment.len());
-        for (name, value) in environment {
-            let mut entry = name.clone();
-            entry.push("=");
-            entry.push(value);
-            envp.push(text(&entry)?);
-        }
-        Ok((program, argv, envp))
+    let strings = Strings::new(program, arguments, environment);
+    let (strings, argv, envp) = match &strings {
+        Ok(strings) => (
+            strings,
+            pointers(&strings.arguments),
+            pointers(&strings.environment),
+        ),
+        Err(_) => return io::ErrorKind::InvalidInput.into(),
     };
-    let (program, argv, envp) = match strings() {
-        Ok(strings) => strings,
-        Err(error) => return error,
-    };
-    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
-        strings
-            .iter()
-            .map(|s| s.as_ptr())
-            .chain([std::ptr::null()])
-            .collect()
-    };
-    let (argv, envp) = (pointers(&argv), pointers(&envp));
     // The Rust runtime ignores SIGPIPE, and an ignored signal stays so across exec.
     // SAFETY: the default disposition is no function of ours.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     // SAFETY: both lists end in null, and the strings outlive the call.
-    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    unsafe { libc::execve(strings.arguments[0].as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// What exec takes; a string with a NUL in it cannot come from a command line.
+struct Strings {
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Strings {
+    fn new(
+        program: &Path,
+        arguments: &[OsString],
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, std::ffi::NulError> {
+        let argv =
+            std::iter::once(program.as_os_str()).chain(arguments.iter().map(OsString::as_os_str));
+        let envp = environment
+            .iter()
+            .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
+        Ok(Self {
+            arguments: argv
+                .map(|text| CString::new(text.as_bytes()))
+                .collect::<Result<_, _>>()?,
+            environment: envp.map(CString::new).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings
+        .iter()
+        .map(|text| text.as_ptr())
+        .chain([std::ptr::null()])
+        .collect()
 }
 
 /// Gives up every capability but `keep` (bit n is capability n, all below 32), here and for what is started.

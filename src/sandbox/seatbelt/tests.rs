@@ -308,6 +308,14 @@ fn the_whole_disk_is_never_writable() {
 }
 
 #[test]
+fn without_a_home_folder_there_are_no_secrets_in_it() {
+    let mut policy = sample();
+    policy.home = "/".into();
+    assert!(!made(&policy).text.contains("(home \"/Library"));
+    assert!(made(&sample()).text.contains("(home \"/Library"));
+}
+
+#[test]
 fn many_paths_are_no_problem() {
     let mut policy = sample();
     let paths: Vec<String> = (0..1000).map(|n| format!("/Users/u/lib{n}")).collect();

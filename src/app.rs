@@ -1,0 +1,293 @@
+//! The whole story of one call, from top to bottom: parse what the user typed, find the real
+//! cargo, gather facts, decide a policy, enforce it, run, report.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::build::{self, Build};
+use crate::cargo::args::CargoLine;
+use crate::cargo::command::{self, Classified, Kind};
+use crate::cargo::config::{self, Config};
+use crate::cargo::find;
+use crate::commands;
+use crate::error::Failure;
+use crate::exit;
+use crate::gather::{Places, Resolver};
+use crate::host::{self, Homes, Host, Settings};
+use crate::invocation::Invocation;
+use crate::message::Voice;
+use crate::options::Options;
+use crate::sandbox::{self, Ended, Surroundings};
+use crate::switch::{self, Switch};
+
+/// Set by `shim/cargo` to its own path: we are called as `cargo`, and that file is not the real one.
+pub const SHIM: &str = "SANDBOXED_CARGO_SHIM";
+
+/// Carries out one call.
+pub fn run(invocation: &Invocation) -> ExitCode {
+    let line = CargoLine::parse(&invocation.arguments);
+    let colour = line
+        .color
+        .as_deref()
+        .or_else(|| invocation.variable("CARGO_TERM_COLOR"));
+    let voice = Voice::new(colour, line.quiet);
+    let ended = if commands::asked_for(invocation) {
+        commands::run(invocation, voice)
+    } else {
+        call(invocation, voice)
+    };
+    match ended {
+        Ok(Ended::Exited(status)) => ExitCode::from(status),
+        Ok(Ended::Signalled(signal)) => {
+            sandbox::die_by(signal);
+            // Only for a signal that does not end a process.
+            ExitCode::from(exit::FAILURE)
+        }
+        Err(error) => {
+            voice.error(&error);
+            ExitCode::from(exit::FAILURE)
+        }
+    }
+}
+
+fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
+    find::loop_guard(invocation.variable(find::LOOP), std::process::id())?;
+    let switch = Switch::parse(invocation.variable(switch::VARIABLE))?;
+    if switch == Switch::Off {
+        return become_cargo(invocation, &real_cargo(invocation, None, &[])?);
+    }
+    if !sandbox::SUPPORTED {
+        if switch == Switch::Require {
+            return Err(Failure::new(
+                "a sandbox is required, and this system has no sandbox backend yet",
+            )
+            .help("build on Linux or macOS, or set `PERRY_SANDBOX_BUILDRS=1` to build without one")
+            .into());
+        }
+        voice.note(format_args!(
+            "{} is set, but this system has no sandbox backend yet; building without one",
+            switch::VARIABLE
+        ));
+        return become_cargo(invocation, &real_cargo(invocation, None, &[])?);
+    }
+    match sandbox::surroundings(invocation.variable("HOME").map(Path::new))? {
+        Surroundings::Free => {}
+        Surroundings::Ours => return become_cargo(invocation, &real_cargo(invocation, None, &[])?),
+        Surroundings::Others => {
+            voice.note("already inside a sandbox that denies the network and the home folder; building in that one");
+            return become_cargo(invocation, &real_cargo(invocation, None, &[])?);
+        }
+    }
+    let call = Call::understand(invocation)?;
+    match call.decide() {
+        Decision::Plain | Decision::Off => become_cargo(invocation, &call.cargo),
+        Decision::Exempt { package } => {
+            voice.note(format_args!(
+                "`{package}` builds without a sandbox, as the host's `package.json` says"
+            ));
+            become_cargo(invocation, &call.cargo)
+        }
+        Decision::Refuse(failure) => Err(failure.into()),
+        Decision::Sandbox { program } => {
+            sandbox::check()?;
+            let build = call.build();
+            build.run(|policy| {
+                if program {
+                    voice.note("the program that cargo runs is in the sandbox as well");
+                }
+                voice.status(
+                    "Sandboxed",
+                    format_args!("{} ({})", build.subject(), policy.profile),
+                );
+            })
+        }
+    }
+}
+
+/// What is to be done with a call.
+#[derive(Debug)]
+pub enum Decision {
+    /// The switch is off.
+    Off,
+    /// The command runs no foreign code.
+    Plain,
+    /// The host exempts the package.
+    Exempt { package: String },
+    /// The command cannot do its work in the sandbox.
+    Refuse(Failure),
+    /// `program` says that cargo also runs the user's own program.
+    Sandbox { program: bool },
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("plain cargo: the switch is off"),
+            Self::Plain => f.write_str("plain cargo: the command runs no foreign code"),
+            Self::Exempt { .. } => f.write_str("plain cargo: the host exempts the package"),
+            Self::Refuse(failure) => write!(f, "refused: {failure}"),
+            Self::Sandbox { program: false } => f.write_str("sandboxed"),
+            Self::Sandbox { program: true } => {
+                f.write_str("sandboxed, the program that cargo runs as well")
+            }
+        }
+    }
+}
+
+/// A call of cargo as far as it can be understood without running anything.
+#[derive(Debug)]
+pub struct Call<'a> {
+    invocation: &'a Invocation,
+    pub cargo: PathBuf,
+    switch: Switch,
+    options: Options,
+    places: Places,
+    config: Config,
+    /// The line after aliases, and what it does.
+    pub command: Classified,
+    /// Where cargo works: the current directory, or that of `-C`.
+    directory: PathBuf,
+    manifest: PathBuf,
+    pub host: Host,
+    pub settings: Settings,
+}
+
+impl<'a> Call<'a> {
+    pub fn understand(invocation: &'a Invocation) -> Result<Self> {
+        let typed = CargoLine::parse(&invocation.arguments);
+        let places = Places::find(invocation, &mut Resolver::default())?;
+        let directory = typed.directory.as_ref().map_or_else(
+            || invocation.directory.clone(),
+            |path| invocation.resolve(path),
+        );
+        let config = Config::load(
+            &directory,
+            &places.cargo_home,
+            &typed.config,
+            &invocation.environment,
+        )?;
+        let command = command::classify(&invocation.arguments, |name| config.alias(name))?;
+        let manifest = build::manifest(&command.line, &directory);
+        let homes = Homes {
+            user: Some(places.home.clone()),
+            cargo: Some(places.cargo_home.clone()),
+        };
+        let host = host::locate(&directory, &manifest, &homes)?;
+        let settings = host.settings()?;
+        let mut project = vec![host.root.clone()];
+        project.extend(host.package.iter().map(|package| package.dir.clone()));
+        let cargo = real_cargo(invocation, Some(&places), &project)?;
+        Ok(Self {
+            invocation,
+            cargo,
+            switch: Switch::parse(invocation.variable(switch::VARIABLE))?,
+            options: Options::read(invocation)?,
+            places,
+            config,
+            command,
+            directory,
+            manifest,
+            host,
+            settings,
+        })
+    }
+
+    pub fn decide(&self) -> Decision {
+        if self.switch == Switch::Off {
+            return Decision::Off;
+        }
+        let distrusted = config::distrusted(&self.directory, &self.host.root);
+        match self.command.kind {
+            // Even `cargo --version` obeys a dependency's `rust-toolchain.toml`.
+            Kind::Plain | Kind::Resolves if distrusted.is_empty() => Decision::Plain,
+            Kind::Plain | Kind::Resolves => Decision::Refuse(distrust(&distrusted)),
+            _ if self.host.is_exempt(&self.settings) => Decision::Exempt {
+                package: self.build().subject(),
+            },
+            Kind::NeedsNetwork => Decision::Refuse(self.refusal(
+                "needs the network, which a build must not have",
+                "run `cargo build` in the sandbox first; for this command itself, unset `PERRY_SANDBOX_BUILDRS` \
+                 if you trust every dependency",
+            )),
+            Kind::Installs => Decision::Refuse(self.refusal(
+                "writes programs to a folder outside the project",
+                "run `cargo build --release` in the sandbox, then copy the program from the target folder",
+            )),
+            Kind::EditsSources => Decision::Refuse(self.refusal(
+                "rewrites sources, which a build must not",
+                "run `cargo check` or `cargo clippy` in the sandbox, and apply what it suggests by hand",
+            )),
+            Kind::Compiles => Decision::Sandbox { program: false },
+            Kind::RunsProgram | Kind::Unknown => Decision::Sandbox { program: true },
+        }
+    }
+
+    fn refusal(&self, reason: &str, help: &str) -> Failure {
+        Failure::new(format!(
+            "`cargo {}` {reason}",
+            self.command.command.display()
+        ))
+        .help(help)
+    }
+
+    pub fn build(&self) -> Build<'_> {
+        Build {
+            invocation: self.invocation,
+            line: &self.command.line,
+            cargo: &self.cargo,
+            config: &self.config,
+            directory: &self.directory,
+            manifest: &self.manifest,
+            host: &self.host,
+            settings: &self.settings,
+            options: &self.options,
+            places: &self.places,
+        }
+    }
+}
+
+fn distrust(files: &[PathBuf]) -> Failure {
+    let names: Vec<_> = files
+        .iter()
+        .map(|file| format!("`{}`", file.display()))
+        .collect();
+    Failure::new(format!(
+        "cargo would obey a dependency's configuration: {}",
+        names.join(", ")
+    ))
+    .help("run cargo from the host's folder, with `--manifest-path`")
+}
+
+fn real_cargo(
+    invocation: &Invocation,
+    places: Option<&Places>,
+    project: &[PathBuf],
+) -> Result<PathBuf> {
+    let mut ours = vec![invocation.executable.clone()];
+    ours.extend(invocation.variable(SHIM).map(PathBuf::from));
+    find::Search {
+        path: invocation.variable("PATH"),
+        replacement: invocation.variable(find::OVERRIDE),
+        ours: &ours,
+        project,
+        home: places.map(|places| places.home.as_path()),
+        cargo_home: places.map(|places| places.cargo_home.as_path()),
+    }
+    .real_cargo()
+}
+
+/// Becomes the real cargo, without a sandbox: what the user asked for, or has inside one already.
+fn become_cargo(invocation: &Invocation, cargo: &Path) -> Result<Ended> {
+    let mut environment: Vec<_> = invocation
+        .environment
+        .iter()
+        .filter(|(name, _)| name != SHIM && name != find::LOOP)
+        .cloned()
+        .collect();
+    environment.push((find::LOOP.into(), std::process::id().to_string().into()));
+    sandbox::become_program(cargo, &invocation.arguments, &environment)
+        .with_context(|| format!("failed to start `{}`", cargo.display()))
+}

@@ -1,0 +1,346 @@
+//! One sandboxed run of cargo: everything between "this call compiles" and its exit status.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::cargo::args::CargoLine;
+use crate::cargo::config::{Config, Origin};
+use crate::gather::{self, Inputs, Places, Resolver};
+use crate::host::{self, Host, Settings, cache};
+use crate::invocation::Invocation;
+use crate::options::Options;
+use crate::policy::plan::{Platform, plan};
+use crate::policy::{Network, Policy, Profile};
+use crate::prefetch::{self, Fetched, Request, Step};
+use crate::project::Project;
+use crate::sandbox::{self, Ended, Job};
+use crate::targets;
+
+/// A call of cargo that is to be sandboxed, and all that was found out about it so far.
+#[derive(Debug)]
+pub struct Build<'a> {
+    pub invocation: &'a Invocation,
+    pub line: &'a CargoLine,
+    /// The real cargo.
+    pub cargo: &'a Path,
+    pub config: &'a Config,
+    /// Where cargo works: the current directory, or that of `-C`.
+    pub directory: &'a Path,
+    /// Absolute, as typed or found.
+    pub manifest: &'a Path,
+    pub host: &'a Host,
+    pub settings: &'a Settings,
+    pub options: &'a Options,
+    pub places: &'a Places,
+}
+
+/// The name of the one run that builds; the others fetch.
+const BUILD: &str = "build";
+
+/// A policy, and the folders that were made for it.
+#[derive(Debug)]
+pub struct Prepared {
+    pub policy: Policy,
+    folders: Folders,
+}
+
+/// Our own folder for one run; removed at its end with all that is in it.
+#[derive(Debug)]
+struct Folders {
+    root: TempDir,
+    temporary: PathBuf,
+}
+
+impl Build<'_> {
+    /// Whom the policy is for, in words.
+    pub fn subject(&self) -> String {
+        if let Some(package) = &self.host.package {
+            return package.name.display().to_string();
+        }
+        let name = self
+            .host
+            .root
+            .file_name()
+            .unwrap_or(self.host.root.as_os_str());
+        name.display().to_string()
+    }
+
+    /// What the environment says, else the host, else `strict`.
+    pub fn profile(&self) -> Profile {
+        self.options
+            .profile
+            .or(self.settings.profile)
+            .unwrap_or_default()
+    }
+
+    /// Fetches what is missing, decides the policy, and runs cargo under it.
+    ///
+    /// `announce` is called once it is certain that the build will run.
+    pub fn run(&self, announce: impl FnOnce(&Policy)) -> Result<Ended> {
+        let cache = self.cache()?;
+        let folders = Folders::create(self.invocation)?;
+        let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
+            Fetched::Project(project) => project,
+            Fetched::Failed(ended) => return Ok(ended),
+        };
+        let prepared = self.prepare(&cache, folders, &project)?;
+        announce(&prepared.policy);
+        self.start(
+            &prepared.policy,
+            &cache,
+            &prepared.folders,
+            BUILD,
+            &self.invocation.arguments,
+            None,
+        )
+    }
+
+    /// The policy of the build, without running it; nothing is fetched.
+    pub fn explain(&self, platform: Platform) -> Result<Result<Policy, Ended>> {
+        let cache = self.cache()?;
+        let folders = Folders::create(self.invocation)?;
+        Ok(match self.fetch(&cache, &folders, true)? {
+            Fetched::Project(project) => Ok(self.policy(platform, &cache, &folders, &project)?),
+            Fetched::Failed(ended) => Err(ended),
+        })
+    }
+
+    fn cache(&self) -> Result<PathBuf> {
+        let path = cache::directory(
+            &self.host.root,
+            self.options.cache.as_deref().map(Path::as_os_str),
+            self.settings,
+        );
+        cache::prepare(&path, &self.host.root)
+    }
+
+    fn fetch(&self, cache: &Path, folders: &Folders, offline: bool) -> Result<Fetched> {
+        let line = self.line;
+        let config: Vec<OsString> = line
+            .config
+            .iter()
+            .map(|value| self.absolute(value))
+            .collect();
+        let files = self.config.files().iter().filter_map(Origin::path);
+        let watched: Vec<PathBuf> = files.map(Path::to_owned).collect();
+        let request = Request {
+            toolchain: line.toolchain.as_ref(),
+            manifest: self.manifest,
+            config: &config,
+            unstable: &line.unstable,
+            offline,
+            locked: line.locked || line.frozen,
+            quiet: line.quiet,
+            cargo_home: &self.places.cargo_home,
+            cache,
+            context: &self.context(),
+            watched: &watched,
+        };
+        let mut number = 0;
+        prefetch::prefetch(&request, &mut |step| {
+            number += 1;
+            self.step(cache, folders, &format!("fetch-{number}"), step)
+        })
+    }
+
+    /// One run of cargo behind the prefetch's wall, from the host's folder.
+    fn step(&self, cache: &Path, folders: &Folders, name: &str, step: &Step<'_>) -> Result<Ended> {
+        let network = if step.network {
+            Network::Internet
+        } else {
+            Network::Denied
+        };
+        let facts = gather::facts(
+            &Inputs {
+                network,
+                project: None,
+                artifacts: &[],
+                fetch_writes: step.writes,
+                ..self.inputs(cache, folders)
+            },
+            Resolver::default(),
+        )?;
+        let mut policy = plan(&facts)?;
+        // Its own start, with the host's configuration and nobody else's.
+        policy
+            .set
+            .retain(|(name, _)| step.network || name != "CARGO_NET_OFFLINE");
+        let at_host = Build {
+            directory: &self.host.root,
+            ..*self
+        };
+        at_host.start(&policy, cache, folders, name, &step.arguments, step.output)
+    }
+
+    fn inputs<'b>(&'b self, cache: &'b Path, folders: &'b Folders) -> Inputs<'b> {
+        Inputs {
+            invocation: self.invocation,
+            directory: self.directory,
+            places: self.places,
+            host: self.host,
+            settings: self.settings,
+            profile: self.profile(),
+            platform: sandbox::PLATFORM,
+            cache,
+            temporary: &folders.temporary,
+            package: self.manifest.parent().unwrap_or(self.manifest),
+            project: None,
+            artifacts: &[],
+            network: Network::Denied,
+            fetch_writes: &[],
+        }
+    }
+
+    fn policy(
+        &self,
+        platform: Platform,
+        cache: &Path,
+        folders: &Folders,
+        project: &Project,
+    ) -> Result<Policy> {
+        let mut resolver = Resolver::default();
+        let artifacts = targets::find(self, project, &mut resolver)?;
+        let facts = gather::facts(
+            &Inputs {
+                platform,
+                project: Some(project),
+                artifacts: &artifacts,
+                ..self.inputs(cache, folders)
+            },
+            resolver,
+        )?;
+        plan(&facts)
+    }
+
+    fn prepare(&self, cache: &Path, folders: Folders, project: &Project) -> Result<Prepared> {
+        let policy = self.policy(sandbox::PLATFORM, cache, &folders, project)?;
+        targets::create(&policy)?;
+        Ok(Prepared { policy, folders })
+    }
+
+    fn start(
+        &self,
+        policy: &Policy,
+        cache: &Path,
+        folders: &Folders,
+        name: &str,
+        arguments: &[OsString],
+        output: Option<&fs::File>,
+    ) -> Result<Ended> {
+        let package = self
+            .host
+            .package
+            .as_ref()
+            .map(|package| package.name.as_os_str());
+        let kind = if name == BUILD { "buildrs" } else { "fetch" };
+        let file = cache::file_name(kind, package, sandbox::PLATFORM);
+        let record = cache::write_atomic(
+            cache,
+            &file,
+            sandbox::record(policy, &self.subject())?.as_bytes(),
+        )?;
+        let scratch = folders.root.path().join(name);
+        fs::create_dir(&scratch)
+            .with_context(|| format!("failed to create `{}`", scratch.display()))?;
+        sandbox::run(&Job {
+            policy,
+            program: self.cargo,
+            arguments,
+            environment: &environment(self.invocation, policy),
+            directory: self.directory,
+            record: &record,
+            scratch: &scratch,
+            namespaces: self.options.namespaces,
+            output,
+        })
+    }
+
+    /// A `--config` value that is a file's path, seen from where cargo will start.
+    fn absolute(&self, value: &OsStr) -> OsString {
+        let path = self.directory.join(value);
+        if path.is_file() {
+            path.into()
+        } else {
+            value.to_owned()
+        }
+    }
+
+    /// What else cargo's answer depends on.
+    fn context(&self) -> String {
+        let variables = self.invocation.environment.iter().filter(|(name, _)| {
+            let name = name.as_encoded_bytes();
+            [&b"CARGO"[..], b"RUST", b"PERRY_SANDBOX"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        });
+        let mut variables: Vec<_> = variables.collect();
+        variables.sort();
+        let folders = [self.cargo.as_os_str(), self.host.root.as_os_str()];
+        format!("{folders:?} {variables:?}")
+    }
+}
+
+impl Folders {
+    fn create(invocation: &Invocation) -> Result<Self> {
+        let parent = invocation
+            .variable("TMPDIR")
+            .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let parent = fs::canonicalize(&parent).with_context(|| {
+            format!("failed to find the temporary folder `{}`", parent.display())
+        })?;
+        let root = tempfile::Builder::new()
+            .prefix("sandboxed-cargo.")
+            .tempdir_in(&parent)
+            .with_context(|| format!("failed to create a folder in `{}`", parent.display()))?;
+        let temporary = root.path().join("tmp");
+        fs::create_dir(&temporary)
+            .with_context(|| format!("failed to create `{}`", temporary.display()))?;
+        Ok(Self { root, temporary })
+    }
+}
+
+impl Drop for Folders {
+    /// A build may leave folders that even their owner may not enter, which removal alone, at the
+    /// end of `TempDir`, would leave behind.
+    fn drop(&mut self) {
+        let mut pending = vec![self.root.path().to_owned()];
+        while let Some(folder) = pending.pop() {
+            sandbox::files::make_accessible(&folder);
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            pending.extend(
+                entries
+                    .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                    .map(|entry| entry.path()),
+            );
+        }
+    }
+}
+
+/// The environment of the build.
+fn environment(invocation: &Invocation, policy: &Policy) -> Vec<(OsString, OsString)> {
+    let ours = |name: &OsStr| {
+        name == crate::app::SHIM
+            || name == crate::cargo::find::LOOP
+            || policy.set.iter().any(|(set, _)| set == name)
+            || policy.removed.iter().any(|removed| removed.name == name)
+    };
+    invocation
+        .environment
+        .iter()
+        .filter(|(name, _)| !ours(name))
+        .chain(&policy.set)
+        .cloned()
+        .collect()
+}
+
+/// The manifest that cargo will use, absolute.
+pub fn manifest(line: &CargoLine, directory: &Path) -> PathBuf {
+    match &line.manifest_path {
+        Some(path) => directory.join(path),
+        None => host::find_manifest(directory).unwrap_or_else(|| directory.join("Cargo.toml")),
+    }
+}

@@ -1,0 +1,107 @@
+//! Our own commands, `sandboxed-cargo sandbox …`; never reachable under the name of cargo.
+
+mod doctor;
+mod explain;
+mod profile;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::app::SHIM;
+use crate::exit;
+use crate::invocation::Invocation;
+use crate::message::{self, Voice};
+use crate::sandbox::Ended;
+
+/// The one word that is ours and not cargo's.
+const WORD: &str = "sandbox";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "sandboxed-cargo sandbox",
+    bin_name = "sandboxed-cargo sandbox",
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what would happen for these cargo arguments, and why; nothing is built
+    Explain {
+        /// What follows `cargo`, for instance `build --release`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Print the policy as a system would enforce it
+    Profile {
+        /// The system; this one if not given
+        #[arg(long, value_enum)]
+        platform: Option<Platform>,
+        /// What follows `cargo`; `build` if not given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Say what this system can enforce, and what it lacks
+    Doctor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Platform {
+    Linux,
+    Macos,
+}
+
+/// Is this call for us and not for cargo?
+pub fn asked_for(invocation: &Invocation) -> bool {
+    let own_name = Path::new(&invocation.program)
+        .file_stem()
+        .is_some_and(|name| name == "sandboxed-cargo");
+    own_name
+        && invocation.variable(SHIM).is_none()
+        && invocation
+            .arguments
+            .first()
+            .is_some_and(|first| first == OsStr::new(WORD))
+}
+
+/// Carries out one of our commands.
+pub fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
+    let line = match Line::try_parse_from(&invocation.arguments) {
+        Ok(line) => line,
+        Err(error) if error.use_stderr() => {
+            message::raw(&error.to_string());
+            return Ok(Ended::Exited(exit::FAILURE));
+        }
+        Err(help) => {
+            message::output(&help.to_string());
+            return Ok(Ended::Exited(0));
+        }
+    };
+    match line.command {
+        Command::Explain { arguments } => explain::run(&with(invocation, arguments), voice),
+        Command::Profile {
+            platform,
+            arguments,
+        } => profile::run(&with(invocation, arguments), platform),
+        Command::Doctor => Ok(doctor::run()),
+    }
+}
+
+/// The same call with cargo's arguments instead of ours.
+fn with(invocation: &Invocation, arguments: Vec<OsString>) -> Invocation {
+    let arguments = if arguments.is_empty() {
+        vec!["build".into()]
+    } else {
+        arguments
+    };
+    Invocation {
+        arguments,
+        ..invocation.clone()
+    }
+}

@@ -1,0 +1,308 @@
+//! Looks at the machine and the project, and writes down what the policy depends on.
+//!
+//! Nothing is decided here, and nothing is run.
+
+mod git;
+mod mounts;
+mod paths;
+mod variables;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+pub use paths::Resolver;
+
+use crate::error::Failure;
+use crate::host::{Host, Settings, secret_files};
+use crate::invocation::Invocation;
+use crate::policy::plan::{Facts, Platform};
+use crate::policy::{Network, Profile, environment};
+use crate::project::Project;
+use crate::sandbox::files;
+
+/// What is known before the policy of one run of cargo is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    pub invocation: &'a Invocation,
+    /// Where cargo works.
+    pub directory: &'a Path,
+    pub places: &'a Places,
+    pub host: &'a Host,
+    pub settings: &'a Settings,
+    pub profile: Profile,
+    pub platform: Platform,
+    /// The cache directory.
+    pub cache: &'a Path,
+    /// The build's own temporary folder.
+    pub temporary: &'a Path,
+    /// Where the manifest lies.
+    pub package: &'a Path,
+    /// `None` before cargo was asked.
+    pub project: Option<&'a Project>,
+    /// Where cargo writes, as found; the target folder first.
+    pub artifacts: &'a [PathBuf],
+    pub network: Network,
+    /// What `cargo fetch` may write, where this is for it.
+    pub fetch_writes: &'a [PathBuf],
+}
+
+/// The folders of the user and of the Rust tools, without links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    pub home: PathBuf,
+    pub cargo_home: PathBuf,
+    pub rustup_home: Option<PathBuf>,
+}
+
+impl Places {
+    /// From the environment, as cargo and rustup find them.
+    pub fn find(invocation: &Invocation, resolver: &mut Resolver) -> Result<Self> {
+        let home = invocation
+            .variable("HOME")
+            .map(PathBuf::from)
+            .or_else(dirs::home_dir)
+            .and_then(|home| resolver.existing(&home))
+            .filter(|home| home != Path::new("/"))
+            .ok_or_else(|| {
+                anyhow!(Failure::new("there is no home folder to protect").help(
+                    "set `HOME` to an existing folder other than `/`, even if it is an empty one"
+                ))
+            })?;
+        let mut folder = |variable: &str, name: &str| {
+            let path = invocation
+                .variable(variable)
+                .map_or_else(|| home.join(name), |path| invocation.resolve(path));
+            resolver.resolve(&path).ok_or_else(|| {
+                anyhow!(Failure::new(format!(
+                    "`{variable}` leads nowhere: `{}`",
+                    path.display()
+                )))
+            })
+        };
+        let cargo_home = folder("CARGO_HOME", ".cargo")?;
+        let rustup_home = folder("RUSTUP_HOME", ".rustup")?;
+        Ok(Self {
+            cargo_home,
+            rustup_home: rustup_home.is_dir().then_some(rustup_home),
+            home,
+        })
+    }
+}
+
+/// The facts for one run of cargo.
+pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
+    let Inputs {
+        invocation,
+        places,
+        host,
+        ..
+    } = *inputs;
+    let workspace = inputs
+        .project
+        .map_or(inputs.package, |project| &project.workspace);
+    let workspace = canonical(workspace, &mut resolver)?;
+    let package = canonical(inputs.package, &mut resolver)?;
+    check_workspace(inputs, &workspace, &package)?;
+    // The links on the way to where the user stands.
+    resolver.existing(inputs.directory);
+    let kept_names: Vec<OsString> = inputs
+        .settings
+        .keep_environment
+        .iter()
+        .map(OsString::from)
+        .collect();
+    let removed = environment::removed(&invocation.environment, &kept_names);
+    let kept: Vec<(OsString, OsString)> = invocation
+        .environment
+        .iter()
+        .filter(|(name, _)| !removed.iter().any(|variable| variable.name == *name))
+        .cloned()
+        .collect();
+    let git = git::facts(inputs, &workspace, &mut resolver);
+    let project_secrets = secret_files(&[host.root.clone(), workspace.clone()]).files;
+    let search_path = invocation
+        .variable("PATH")
+        .into_iter()
+        .flat_map(std::env::split_paths)
+        .filter_map(|path| resolver.existing(&path))
+        .collect();
+    let build_variables = build_variables(&kept, &mut resolver);
+    let mut granted = Vec::new();
+    for path in inputs.settings.read_paths(&host.root, Some(&places.home))? {
+        granted.extend(resolver.existing(&path));
+    }
+    let closed = [places.home.clone(), "/home".into(), "/root".into()];
+    Ok(Facts {
+        platform: inputs.platform,
+        profile: inputs.profile,
+        network: inputs.network,
+        home: places.home.clone(),
+        host: host.root.clone(),
+        package: host.package.as_ref().map(|package| package.dir.clone()),
+        path_dependencies: path_dependencies(inputs, &workspace, &mut resolver),
+        settings_files: settings_files(&[inputs.directory, &workspace], &mut resolver),
+        artifacts: inputs.artifacts.to_vec(),
+        temporary: inputs.temporary.to_owned(),
+        cache: inputs.cache.to_owned(),
+        cargo_home: places.cargo_home.clone(),
+        toolchains: toolchains(places.rustup_home.as_deref(), &mut resolver),
+        rustup_home: places.rustup_home.clone(),
+        search_path,
+        build_variables,
+        git_settings: git.settings,
+        git_folders: git.folders,
+        git_credentials: git.credentials,
+        project_secrets: project_secrets
+            .into_iter()
+            .map(|secret| secret.path)
+            .chain(git.secrets)
+            .collect(),
+        granted,
+        system_secrets: system_secrets(),
+        aliases: mounts::aliases(
+            &fs::read("/proc/self/mountinfo").unwrap_or_default(),
+            &closed,
+        ),
+        jobserver: jobserver(&kept, &mut resolver),
+        links: resolver.into_links(),
+        fetch_writes: inputs.fetch_writes.to_vec(),
+        removed,
+        set: vec![
+            ("TMPDIR".into(), inputs.temporary.into()),
+            (
+                "CARGO_NET_OFFLINE".into(),
+                (inputs.network == Network::Denied).to_string().into(),
+            ),
+        ],
+        workspace,
+    })
+}
+
+fn canonical(path: &Path, resolver: &mut Resolver) -> Result<PathBuf> {
+    resolver
+        .existing(path)
+        .with_context(|| format!("`{}` leads nowhere", path.display()))
+}
+
+/// A dependency must not widen what it may read by naming somebody else's workspace as its own.
+fn check_workspace(inputs: &Inputs<'_>, workspace: &Path, package: &Path) -> Result<()> {
+    let Some(dependency) = &inputs.host.package else {
+        return Ok(());
+    };
+    let inside =
+        |path: &Path| path.starts_with(&inputs.host.root) || path.starts_with(&dependency.dir);
+    if inside(workspace) && inside(package) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the package's cargo workspace `{}` lies outside the package and the host",
+        workspace.display()
+    ))
+    .help("a dependency must bring its own workspace: add `[workspace]` to its `Cargo.toml`")
+    .into())
+}
+
+/// Packages outside the workspace. Those of a dependency's manifests do not count outside the
+/// host: the dependency wrote the paths.
+fn path_dependencies(
+    inputs: &Inputs<'_>,
+    workspace: &Path,
+    resolver: &mut Resolver,
+) -> Vec<PathBuf> {
+    let Some(project) = inputs.project else {
+        return Vec::new();
+    };
+    if inputs.host.package.is_some() {
+        return Vec::new();
+    }
+    project
+        .packages_outside(&[workspace, &inputs.host.root, &inputs.places.cargo_home])
+        .iter()
+        .filter_map(|path| resolver.existing(path))
+        .collect()
+}
+
+/// Files that cargo and rustup look for in every folder above where they start.
+fn settings_files(starts: &[&Path], resolver: &mut Resolver) -> Vec<PathBuf> {
+    const NAMES: [&str; 5] = [
+        ".cargo/config",
+        ".cargo/config.toml",
+        "Cargo.toml",
+        "rust-toolchain",
+        "rust-toolchain.toml",
+    ];
+    let mut files = Vec::new();
+    for folder in starts.iter().flat_map(|start| start.ancestors()) {
+        files.extend(
+            NAMES
+                .iter()
+                .filter_map(|name| resolver.existing(&folder.join(name)))
+                .filter(|path| path.is_file()),
+        );
+    }
+    files
+}
+
+/// Where `rustup toolchain link` leads.
+fn toolchains(rustup_home: Option<&Path>, resolver: &mut Resolver) -> Vec<PathBuf> {
+    let Some(entries) = rustup_home.and_then(|home| fs::read_dir(home.join("toolchains")).ok())
+    else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
+        .filter_map(|entry| resolver.existing(&entry.path()))
+        .collect()
+}
+
+/// Folders and programs that the environment names for the build.
+fn build_variables(
+    environment: &[(OsString, OsString)],
+    resolver: &mut Resolver,
+) -> Vec<(OsString, PathBuf)> {
+    let mut found = Vec::new();
+    for (name, path) in variables::build_paths(environment) {
+        found.extend(resolver.existing(&path).map(|path| (name, path)));
+    }
+    for (name, path) in variables::programs(environment) {
+        let program = resolver
+            .existing(&path)
+            .filter(|path| files::is_program(path));
+        found.extend(program.map(|path| (name, path)));
+    }
+    found
+}
+
+/// Secrets of the system whose names are not known beforehand.
+fn system_secrets() -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir("/etc/ssh") else {
+        return Vec::new();
+    };
+    let is_key = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b"ssh_host_") && name.ends_with(b"_key")
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(is_key))
+        .collect()
+}
+
+/// The named pipe of GNU make 4.4 and later (GNU make manual, POSIX Jobserver Interaction).
+fn jobserver(environment: &[(OsString, OsString)], resolver: &mut Resolver) -> Option<PathBuf> {
+    let flags = environment
+        .iter()
+        .find(|(name, _)| name == "MAKEFLAGS" || name == "CARGO_MAKEFLAGS")?;
+    let path = flags
+        .1
+        .to_str()?
+        .split(' ')
+        .find_map(|word| word.strip_prefix("--jobserver-auth=fifo:"))?;
+    let path = resolver.existing(Path::new(path))?;
+    files::is_named_pipe(&path).then_some(path)
+}

@@ -1,0 +1,122 @@
+//! Paths without links, and the links that were on the way.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::policy::Link;
+
+/// What Linux allows on the way to one file (`path_resolution(7)`).
+const MOST_LINKS: usize = 40;
+
+/// Resolves paths, and remembers every link met.
+#[derive(Debug, Default)]
+pub struct Resolver {
+    links: BTreeSet<Link>,
+}
+
+impl Resolver {
+    /// `path`, absolute, without any link; `None` where it does not lead to anything.
+    pub fn existing(&mut self, path: &Path) -> Option<PathBuf> {
+        let resolved = self.resolve(path)?;
+        fs::symlink_metadata(&resolved).is_ok().then_some(resolved)
+    }
+
+    /// The same for what may still have to be created; `None` for a relative path or a loop.
+    pub fn resolve(&mut self, path: &Path) -> Option<PathBuf> {
+        if !path.is_absolute() {
+            return None;
+        }
+        let mut resolved = PathBuf::new();
+        let mut pending: Vec<PathBuf> = components(path);
+        let mut links = 0;
+        while let Some(part) = pending.pop() {
+            if part == Path::new("..") {
+                resolved.pop();
+                continue;
+            }
+            if part.is_absolute() {
+                resolved = part;
+                continue;
+            }
+            let entry = resolved.join(part);
+            match fs::read_link(&entry) {
+                Ok(target) => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return None;
+                    }
+                    pending.extend(components(&target));
+                    self.links.insert(Link {
+                        path: entry,
+                        target,
+                    });
+                }
+                Err(_) => resolved = entry,
+            }
+        }
+        Some(resolved)
+    }
+
+    pub fn into_links(self) -> Vec<Link> {
+        self.links.into_iter().collect()
+    }
+}
+
+/// Last one first.
+fn components(path: &Path) -> Vec<PathBuf> {
+    path.components()
+        .rev()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| PathBuf::from(component.as_os_str()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_are_followed_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(root.join("real/inner")).unwrap();
+        symlink("real", root.join("relative")).unwrap();
+        symlink(root.join("relative/inner"), root.join("absolute")).unwrap();
+        let mut resolver = Resolver::default();
+        assert_eq!(
+            resolver.existing(&root.join("absolute/../inner/./new/..")),
+            Some(root.join("real/inner"))
+        );
+        assert_eq!(
+            resolver.into_links(),
+            [
+                Link {
+                    path: root.join("absolute"),
+                    target: root.join("relative/inner")
+                },
+                Link {
+                    path: root.join("relative"),
+                    target: "real".into()
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        let mut resolver = Resolver::default();
+        assert_eq!(resolver.existing(&root.join("loop/x")), None);
+        assert_eq!(resolver.existing(&root.join("missing")), None);
+        assert_eq!(resolver.existing(Path::new("relative")), None);
+        assert_eq!(
+            resolver.resolve(&root.join("missing/x")),
+            Some(root.join("missing/x"))
+        );
+    }
+}

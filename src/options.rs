@@ -1,0 +1,69 @@
+//! Our own settings from the environment; cargo's command line stays cargo's.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::error::Failure;
+use crate::invocation::Invocation;
+use crate::policy::Profile;
+use crate::sandbox::Namespaces;
+
+/// What the environment says about the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// `PERRY_SANDBOX_PROFILE`; before what the host says.
+    pub profile: Option<Profile>,
+    /// `SANDBOXED_CARGO_NAMESPACES`.
+    pub namespaces: Namespaces,
+    /// `PERRY_CACHE_DIR`.
+    pub cache: Option<PathBuf>,
+}
+
+impl Options {
+    pub fn read(invocation: &Invocation) -> Result<Self> {
+        Ok(Self {
+            profile: choice(
+                invocation,
+                "PERRY_SANDBOX_PROFILE",
+                &[("strict", Profile::Strict), ("compat", Profile::Compat)],
+            )?,
+            namespaces: choice(
+                invocation,
+                "SANDBOXED_CARGO_NAMESPACES",
+                &[
+                    ("auto", Namespaces::Auto),
+                    ("off", Namespaces::Off),
+                    ("require", Namespaces::Require),
+                ],
+            )?
+            .unwrap_or_default(),
+            cache: invocation
+                .variable("PERRY_CACHE_DIR")
+                .map(|path| invocation.resolve(path)),
+        })
+    }
+}
+
+fn choice<T: Copy>(
+    invocation: &Invocation,
+    variable: &str,
+    choices: &[(&str, T)],
+) -> Result<Option<T>> {
+    let Some(value) = invocation.variable(variable) else {
+        return Ok(None);
+    };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| value == *name) {
+        return Ok(Some(*choice));
+    }
+    let names: Vec<_> = choices
+        .iter()
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    Err(Failure::new(format!(
+        "`{variable}` is `{}`, which is not a value it can have",
+        value.display()
+    ))
+    .help(format!("use one of {}", names.join(", ")))
+    .into())
+}

@@ -1,0 +1,209 @@
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::*;
+use crate::policy::{Network, Policy, Profile, Rule};
+
+/// A policy that allows one folder, for programs of the system itself.
+fn policy(folder: &Path) -> Policy {
+    let folder = fs::canonicalize(folder).unwrap();
+    let rules = |path: &Path| {
+        vec![Rule {
+            path: path.to_owned(),
+            why: String::new(),
+        }]
+    };
+    Policy {
+        profile: Profile::Strict,
+        network: Network::Denied,
+        closed: Vec::new(),
+        readable: Vec::new(),
+        hidden: rules(&folder.join("secret")),
+        masked: Vec::new(),
+        writable: rules(&folder.join("target")),
+        protected: Vec::new(),
+        devices: rules(Path::new("/dev/null")),
+        removed: Vec::new(),
+        set: Vec::new(),
+        temporary: folder.join("target"),
+        home: "/Users/nobody-here".into(),
+        cargo_home: folder.join("cargo"),
+        target: folder.join("target"),
+    }
+}
+
+struct Trial {
+    folder: tempfile::TempDir,
+    profile: seatbelt::Profile,
+    file: PathBuf,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("target")).unwrap();
+        fs::write(folder.path().join("secret"), "secret").unwrap();
+        let profile = seatbelt::profile(&policy(folder.path()), "test").unwrap();
+        let file = folder.path().join("profile.sb");
+        fs::write(&file, &profile.text).unwrap();
+        Self {
+            folder,
+            profile,
+            file,
+        }
+    }
+
+    fn shell(&self, script: &str) -> Option<i32> {
+        let _guard = alone();
+        let program = Path::new("/bin/sh");
+        start(
+            &self.profile,
+            &self.file,
+            program,
+            &self.arguments(script),
+            &[],
+        )
+        .unwrap()
+        .code()
+    }
+
+    /// The same without a sandbox.
+    fn plain(&self, script: &str) -> Option<i32> {
+        let mut command = Command::new("/bin/sh");
+        command.args(self.arguments(script)).env_clear();
+        command.status().unwrap().code()
+    }
+
+    fn arguments(&self, script: &str) -> [OsString; 4] {
+        [
+            "-c".into(),
+            script.into(),
+            "sh".into(),
+            self.folder.path().into(),
+        ]
+    }
+}
+
+/// `start` changes descriptors and signal handlers of the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Inside another sandbox there is nothing to test.
+fn skipped() -> bool {
+    let skipped = in_a_sandbox();
+    if skipped {
+        eprintln!("skipped: already inside a sandbox, and Seatbelt does not nest");
+    }
+    skipped
+}
+
+#[test]
+fn the_status_is_passed_on() {
+    if skipped() {
+        return;
+    }
+    let trial = Trial::new();
+    for code in [0, 1, 65, 71, 101] {
+        assert_eq!(trial.shell(&format!("exit {code}")), Some(code));
+    }
+}
+
+#[test]
+fn the_kernel_enforces_what_the_policy_says() {
+    if skipped() {
+        return;
+    }
+    for allowed in [
+        "echo x > \"$1/target/x\" && mv \"$1/target/x\" \"$1/target/y\" && rm \"$1/target/y\"",
+        "cat \"$1/profile.sb\" > /dev/null",
+        "sleep 60 & kill $!",
+        "cd \"$1/target\" && pwd -P > /dev/null",
+    ] {
+        assert_eq!(Trial::new().shell(allowed), Some(0), "{allowed}");
+    }
+    for denied in [
+        "echo x > \"$1/outside\"",
+        "cat \"$1/secret\"",
+        "kill -0 $PPID",
+        "mv \"$1/target\" \"$1/moved\"",
+        "ln \"$1/secret\" \"$1/target/link\"",
+        "cp -c \"$1/secret\" \"$1/target/clone\"",
+        "chmod 700 \"$1/profile.sb\"",
+    ] {
+        assert_ne!(Trial::new().shell(denied), Some(0), "{denied}");
+        assert_eq!(Trial::new().plain(denied), Some(0), "{denied}");
+    }
+}
+
+#[test]
+fn the_network_is_closed() {
+    if skipped() {
+        return;
+    }
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = format!("nc -z 127.0.0.1 {port}");
+    assert_ne!(Trial::new().shell(&connect), Some(0));
+    assert_eq!(Trial::new().plain(&connect), Some(0));
+}
+
+#[test]
+fn a_profile_that_is_refused_is_our_failure() {
+    if skipped() {
+        return;
+    }
+    let trial = Trial::new();
+    fs::write(
+        &trial.file,
+        "(version 1)(deny default)(allow no-such-operation)",
+    )
+    .unwrap();
+    let _guard = alone();
+    let error = start(
+        &trial.profile,
+        &trial.file,
+        Path::new("/usr/bin/true"),
+        &[],
+        &[],
+    );
+    assert!(error.unwrap_err().to_string().contains("refused"));
+}
+
+#[test]
+fn descriptors_are_not_inherited_but_for_those_kept() {
+    let _guard = alone();
+    let file = File::open("/dev/null").unwrap();
+    let kept = File::open("/dev/null").unwrap();
+    // SAFETY: takes numbers only.
+    let clear = |file: &File| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) };
+    // SAFETY: takes numbers only.
+    let flags = |file: &File| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFD) };
+    assert_eq!((clear(&file), clear(&kept)), (0, 0));
+    close_on_exec(&[kept.as_raw_fd()]).unwrap();
+    assert_eq!((flags(&file), flags(&kept)), (libc::FD_CLOEXEC, 0));
+}
+
+#[test]
+fn canaries_tell_that_nothing_is_denied_outside() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(network_canary().is_some());
+    assert!(file_canary(folder.path()).is_some());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(surroundings(folder.path()).unwrap(), Surroundings::Free);
+}
+
+#[test]
+fn file_permissions_are_no_sandbox() {
+    let refused = Err::<(), _>(io::Error::from_raw_os_error(libc::EACCES));
+    assert!(!denied(refused));
+    let refused = Err::<(), _>(io::Error::from_raw_os_error(libc::EPERM));
+    assert!(denied(refused));
+    assert!(!denied(Ok(())));
+}

@@ -1,0 +1,55 @@
+//! Systems without a sandbox: builds run plainly with a note, or not at all where one is required.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::{Capability, Ended, Job, State, Surroundings};
+use crate::policy::Policy;
+
+const REMEDY: &str = "build on Linux or macOS, for instance in a container or a virtual machine";
+
+pub(super) fn run(_: &Job<'_>) -> Result<Ended> {
+    bail!("this system has no sandbox backend yet")
+}
+
+pub(super) fn capabilities() -> Vec<Capability> {
+    vec![Capability {
+        name: "backend",
+        found: format!("none for {}", std::env::consts::OS),
+        state: State::Missing { remedy: REMEDY },
+    }]
+}
+
+pub(super) fn check() -> Result<()> {
+    bail!("this system has no sandbox backend yet")
+}
+
+pub(super) fn surroundings(_: Option<&Path>) -> Result<Surroundings> {
+    Ok(Surroundings::Free)
+}
+
+pub(super) fn record(_: &Policy, _: &str) -> Result<String> {
+    bail!("this system has no sandbox backend yet")
+}
+
+/// Runs the program and ends as it did, which is the nearest thing to becoming it everywhere.
+pub(super) fn become_program(
+    program: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+) -> io::Result<Ended> {
+    let status = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .status()?;
+    Ok(Ended::Exited(
+        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
+    ))
+}
+
+pub(super) fn die_by(_: i32) {}

@@ -1,0 +1,134 @@
+//! The folders that cargo writes artifacts to: found as cargo finds them, and created outside.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::build::Build;
+use crate::cargo::config::{self, BuildDirectory, Found, Origin};
+use crate::error::Failure;
+use crate::gather::Resolver;
+use crate::policy::Policy;
+use crate::project::Project;
+
+/// The target folder, and further ones if cargo was told so; none needs to exist.
+pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Result<Vec<PathBuf>> {
+    let line = build.line;
+    let here = |path: &PathBuf| build.directory.join(path);
+    let target = match (
+        line.target_dir.as_ref().map(here),
+        build.config.target_dir()?,
+    ) {
+        (Some(path), _) => path,
+        (None, Some(found)) => trusted(build, found)?,
+        (None, None) => project.workspace.join("target"),
+    };
+    let mut folders = vec![target];
+    if let Some(found) = build
+        .config
+        .build_dir(&project.workspace, &build.places.cargo_home)?
+    {
+        let value = match (found.value, &project.build_directory) {
+            (BuildDirectory::Exactly(path), _) => path,
+            (BuildDirectory::AskCargo, Some(path)) => path.clone(),
+            (BuildDirectory::AskCargo, None) => {
+                return Err(
+                    Failure::new("this cargo does not say where `build.build-dir` is")
+                        .help("write the path without `{workspace-path-hash}`")
+                        .into(),
+                );
+            }
+        };
+        let origin = found.origin;
+        folders.push(trusted(build, Found { value, origin })?);
+    }
+    folders.extend(line.artifact_dir.as_ref().map(here));
+
+    let mut outermost: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        let folder = resolve(build, &folder, resolver)?;
+        if !outermost.iter().any(|other| folder.starts_with(other)) {
+            outermost.push(folder);
+        }
+    }
+    Ok(outermost)
+}
+
+/// A setting's path; one that a dependency's configuration names counts only inside the package.
+fn trusted(build: &Build<'_>, found: Found<PathBuf>) -> Result<PathBuf> {
+    let Origin::File {
+        path: file,
+        found: first,
+    } = found.origin
+    else {
+        return Ok(found.value);
+    };
+    let distrusted = config::distrusted(build.directory, &build.host.root);
+    let package = build.host.package.as_ref().map(|package| &package.dir);
+    if !distrusted.iter().any(|path| **path == *first)
+        || package.is_some_and(|folder| found.value.starts_with(folder))
+    {
+        return Ok(found.value);
+    }
+    Err(Failure::new(format!(
+        "`{}` puts the target folder outside its package: `{}`",
+        file.display(),
+        found.value.display()
+    ))
+    .help("run cargo from the host's folder, with `--manifest-path`")
+    .into())
+}
+
+/// Without links; but a link in a package's own folder was put there by the package.
+fn resolve(build: &Build<'_>, folder: &Path, resolver: &mut Resolver) -> Result<PathBuf> {
+    let real = resolver
+        .resolve(folder)
+        .with_context(|| format!("the target folder `{}` leads nowhere", folder.display()))?;
+    let Some(package) = build.host.package.as_ref().map(|package| &package.dir) else {
+        return Ok(real);
+    };
+    // The parts above the last existing folder of the package are the host's own links.
+    let above = folder.parent().and_then(|parent| resolver.resolve(parent));
+    if above.is_some_and(|above| above.starts_with(package)) && !real.starts_with(package) {
+        return Err(Failure::new(format!(
+            "the package's target folder `{}` is a link to `{}`, outside the package",
+            folder.display(),
+            real.display()
+        ))
+        .help("remove the link, or choose another folder with `CARGO_TARGET_DIR`")
+        .into());
+    }
+    Ok(real)
+}
+
+/// Creates the folders that cargo may write: it could not create them from inside.
+pub fn create(policy: &Policy) -> Result<()> {
+    for folder in &policy.artifacts {
+        let failed = || format!("failed to create the target folder `{}`", folder.display());
+        fs::create_dir_all(folder).with_context(failed)?;
+        if !folder.is_dir() {
+            return Err(Failure::new(format!("`{}` is not a folder", folder.display())).into());
+        }
+        tag(folder).with_context(failed)?;
+    }
+    Ok(())
+}
+
+/// As cargo does it, so that backups leave the folder out (<https://bford.info/cachedir/>).
+fn tag(folder: &Path) -> io::Result<()> {
+    const TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
+        # This file is a cache directory tag created by cargo.\n\
+        # For information about cache directory tags see https://bford.info/cachedir/\n";
+    // Never through a link that a build left there.
+    match fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(folder.join("CACHEDIR.TAG"))
+    {
+        Ok(mut file) => file.write_all(TAG),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
