@@ -14,6 +14,8 @@ pub mod seccomp;
 pub mod supervisor;
 mod support;
 pub mod sys;
+#[cfg(test)]
+mod testing;
 mod view;
 
 pub(super) use outer::run;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Arch, Condition, Options, RANGES, ROWS, Row, Verdict, range_of, rows_of, table};
+use super::{Arch, Condition, Options, RANGES, Row, Verdict, range_of, rows, rows_of, table};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Instruction {
@@ -54,7 +54,7 @@ fn segments(arch: Arch, options: Options) -> Vec<Segment> {
         starts.insert(range.first);
         starts.extend(range.last.checked_add(1));
     }
-    for call in ROWS.iter().flat_map(|row| row.calls) {
+    for call in rows().flat_map(|row| row.calls) {
         if let Some(number) = call.number(arch) {
             starts.extend([number, number + 1]);
         }
