@@ -1,4 +1,21 @@
-//! Tests from outside: the crate's public functions and its program.
+//! Everything that is tested from outside, in one program: the crate's public functions, and the
+//! product as a user would start it.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-/// The meaning of macOS profiles, judged by an evaluator of our own.
+// What the tests share: throw-away homes and projects, commands, canaries. No tests here.
+mod support;
+
+// Hostile actions: each works under plain cargo and has no effect under ours.
+#[cfg(target_os = "linux")]
+mod attacks;
+
+// The meaning of macOS profiles, judged by an evaluator of our own.
 mod seatbelt;
+
+// The script that stands for cargo on PATH, in front of a stand-in for the program.
+#[cfg(unix)]
+mod shim;
+
+// Builds that must work, although they do unusual things.
+#[cfg(unix)]
+mod works;

@@ -1,0 +1,630 @@
+//! Every action, what it would do, and who stops it.
+//!
+//! The attacker's side of each, under the same name, is in `hostile/`.
+
+use std::fmt;
+
+/// What the harness looks at, from outside, to tell whether an action had its effect.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Judge {
+    /// A canary server received the action's mark.
+    Received,
+    /// This file of the home folder holds the mark.
+    HomeFile(&'static str),
+    /// This file of the project holds the mark.
+    HostFile(&'static str),
+    /// The file that the fact `path.NAME` names exists.
+    Elsewhere,
+    /// `victims/NAME` of the project changed in any way, or `victims/NAME.new` exists.
+    Victim,
+    /// This path of the home folder changed, in whatever way.
+    HomeTouched(&'static str),
+    /// This path of the home folder exists.
+    HomeExists(&'static str),
+    /// What the action reported holds its needle.
+    Needle,
+    /// The same, with the needle of another action.
+    NeedleOf(&'static str),
+    /// The same, with any of the environment's needles.
+    Environment,
+    /// The process of this action changed its state, limits or scheduling.
+    Process,
+    /// A process of this action is there when the build is over.
+    Survives,
+    /// A file of this action still grows when the build is over.
+    Grows,
+    /// A file of this action is setuid or setgid.
+    Setuid,
+    /// Somebody typed the mark into the user's terminal.
+    Typed,
+    /// The terminal showed the mark.
+    Shown,
+    /// A key, queue or segment of this action is there.
+    Key,
+    SharedMemory,
+    Semaphores,
+    MessageQueue,
+    PosixQueue,
+    /// Nothing can be seen from outside: the kernel gave the action what it asked for.
+    Word,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Network,
+    Read,
+    Write,
+    Attributes,
+    Process,
+    Kernel,
+    Persistence,
+}
+
+/// What only namespaces stop: the list that `doctor` prints where they are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Gap {
+    /// Size, times and existence of hidden files, but never their contents.
+    HiddenMetadata,
+    /// Where hidden symbolic links point to.
+    HiddenLinks,
+    /// Extended attributes of hidden files.
+    HiddenAttributes,
+    /// Events on hidden files.
+    HiddenEvents,
+    /// Command lines of other processes.
+    CommandLines,
+}
+
+impl Gap {
+    #[expect(dead_code, reason = "to be compared with what `doctor` prints")]
+    pub(crate) const ALL: [Self; 5] = [
+        Self::HiddenMetadata,
+        Self::HiddenLinks,
+        Self::HiddenAttributes,
+        Self::HiddenEvents,
+        Self::CommandLines,
+    ];
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HiddenMetadata => "metadata of hidden files",
+            Self::HiddenLinks => "targets of hidden symbolic links",
+            Self::HiddenAttributes => "extended attributes of hidden files",
+            Self::HiddenEvents => "inotify events of hidden files",
+            Self::CommandLines => "command lines of other processes",
+        })
+    }
+}
+
+/// What a machine must have for the control run to show anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// Only root may do this without a sandbox.
+    Root,
+    /// Some kernels, file systems or containers refuse this to everyone.
+    Luck,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attack {
+    pub(crate) name: &'static str,
+    pub(crate) class: Class,
+    pub(crate) judge: Judge,
+    pub(crate) needs: Needs,
+    /// What the first wall alone leaves open.
+    pub(crate) gap: Option<Gap>,
+}
+
+const fn attack(name: &'static str, class: Class, judge: Judge) -> Attack {
+    Attack {
+        name,
+        class,
+        judge,
+        needs: Needs::Nothing,
+        gap: None,
+    }
+}
+
+impl Attack {
+    const fn root(mut self) -> Self {
+        self.needs = Needs::Root;
+        self
+    }
+
+    const fn luck(mut self) -> Self {
+        self.needs = Needs::Luck;
+        self
+    }
+
+    const fn gap(mut self, gap: Gap) -> Self {
+        self.gap = Some(gap);
+        self
+    }
+}
+
+use Class::{Attributes, Kernel, Network, Persistence, Process, Read, Write};
+use Judge::{HomeFile, HostFile, Needle, NeedleOf, Received, Victim, Word};
+
+pub(crate) const TABLE: &[Attack] = &[
+    attack("tcp-v4", Network, Received),
+    attack("tcp-v6", Network, Received),
+    attack("tcp-multipath", Network, Received).luck(),
+    attack("tcp-fast-open", Network, Received).luck(),
+    attack("tcp-listen", Network, Received),
+    attack("tcp-inherited", Network, Received),
+    attack("udp-v4", Network, Received),
+    attack("udp-v6", Network, Received),
+    attack("udp-connected", Network, Received),
+    attack("dns-query", Network, Received),
+    attack("http-post", Network, Received),
+    attack("netlink-route", Network, Word),
+    attack("vsock", Network, Word).luck(),
+    attack("crypto-socket", Network, Word).luck(),
+    attack("packet-socket", Network, Word).root().luck(),
+    attack("raw-socket", Network, Word).root().luck(),
+    attack("unix-stream", Network, Received),
+    attack("unix-datagram", Network, Received),
+    attack("unix-abstract", Network, Received),
+    attack("unix-seqpacket", Network, Word),
+    attack("unix-bind", Network, Judge::HomeExists("run/unix-bind")),
+    attack("pair-sendto", Network, Received),
+    attack("pair-connect", Network, Received),
+    attack("pair-raw-sendto", Network, Received),
+    attack("other-thread-tcp", Network, Received),
+    attack("curl", Network, Received),
+    attack("curl-unix", Network, Received),
+    attack("wget", Network, Received),
+    attack("python", Network, Received),
+    attack("perl", Network, Received),
+    attack("node", Network, Received),
+    attack("bash-dev-tcp", Network, Received),
+    attack("netcat", Network, Received),
+    attack("git-daemon", Network, Received),
+    attack("nested-cargo-fetch", Network, Received),
+    attack("ring-connect", Network, Received).luck(),
+    attack("ia32-connect", Network, Received).luck(),
+    attack("x32-connect", Network, Received).luck(),
+    attack("read-ssh-key", Read, Needle),
+    attack("read-aws", Read, Needle),
+    attack("read-gcloud", Read, Needle),
+    attack("read-azure", Read, Needle),
+    attack("read-kube", Read, Needle),
+    attack("read-docker", Read, Needle),
+    attack("read-gh", Read, Needle),
+    attack("read-npmrc", Read, Needle),
+    attack("read-pypirc", Read, Needle),
+    attack("read-netrc", Read, Needle),
+    attack("read-pgpass", Read, Needle),
+    attack("read-git-credentials", Read, Needle),
+    attack("read-gnupg", Read, Needle),
+    attack("read-password-store", Read, Needle),
+    attack("read-vault-token", Read, Needle),
+    attack("read-cargo-credentials", Read, Needle),
+    attack("read-cargo-credentials-old", Read, Needle),
+    attack("read-firefox", Read, Needle),
+    attack("read-chrome", Read, Needle),
+    attack("read-wallet", Read, Needle),
+    attack("read-telegram", Read, Needle),
+    attack("read-history", Read, Needle),
+    attack("read-claude", Read, Needle),
+    attack("read-document", Read, Needle),
+    attack("read-host-env", Read, Needle),
+    attack("read-host-env-local", Read, Needle),
+    attack("read-package-env", Read, Needle),
+    attack("read-host-git-config", Read, Needle),
+    attack("read-sibling-env", Read, Needle),
+    attack("read-sibling-source", Read, Needle),
+    attack("read-neighbour-file", Read, Needle),
+    attack("environment", Read, Judge::Environment),
+    attack("environment-block", Read, Judge::Environment),
+    attack("environment-of-parents", Read, Judge::Environment),
+    attack("child-cat", Read, Needle),
+    attack("ring-read", Read, Needle).luck(),
+    attack("read-by-symlink", Read, Needle),
+    attack("read-by-hard-link", Read, Needle),
+    attack("read-by-path-descriptor", Read, Needle),
+    attack("read-by-folder", Read, Needle),
+    attack("read-by-own-root", Read, Needle),
+    attack("read-by-parent-root", Read, Needle).luck(),
+    attack("read-by-mount", Read, Needle).luck(),
+    attack("read-by-handle", Read, Needle).root().luck(),
+    attack("read-by-include", Read, Needle),
+    attack("read-inherited-file", Read, Needle),
+    attack("read-inherited-folder", Read, Needle),
+    attack("read-inherited-dot-dot", Read, NeedleOf("read-ssh-key")),
+    attack("list-home", Read, Needle),
+    attack("list-ssh", Read, Needle),
+    attack("stat-hidden", Read, Needle).gap(Gap::HiddenMetadata),
+    attack("readlink-hidden", Read, Needle).gap(Gap::HiddenLinks),
+    attack("getxattr-hidden", Read, Needle)
+        .luck()
+        .gap(Gap::HiddenAttributes),
+    attack("inotify-hidden", Read, Word).gap(Gap::HiddenEvents),
+    attack("write-bashrc", Persistence, HomeFile(".bashrc")),
+    attack("write-profile", Persistence, HomeFile(".profile")),
+    attack("write-zshenv", Persistence, HomeFile(".zshenv")),
+    attack(
+        "write-authorized-keys",
+        Persistence,
+        HomeFile(".ssh/authorized_keys"),
+    ),
+    attack("write-ssh-config", Persistence, HomeFile(".ssh/config")),
+    attack(
+        "write-systemd-unit",
+        Persistence,
+        HomeFile(".config/systemd/user/evil.service"),
+    ),
+    attack(
+        "write-autostart",
+        Persistence,
+        HomeFile(".config/autostart/evil.desktop"),
+    ),
+    attack(
+        "write-editor-settings",
+        Persistence,
+        HomeFile(".config/Code/User/settings.json"),
+    ),
+    attack("write-git-config", Persistence, HomeFile(".gitconfig")),
+    attack("write-npmrc", Persistence, HomeFile(".npmrc")),
+    attack("write-local-bin", Persistence, HomeFile(".local/bin/ls")),
+    attack(
+        "write-cargo-bin",
+        Persistence,
+        HomeFile(".cargo/bin/cargo-evil"),
+    ),
+    attack(
+        "write-cargo-config",
+        Persistence,
+        HomeFile(".cargo/config.toml"),
+    ),
+    attack("write-cargo-env", Persistence, HomeFile(".cargo/env")),
+    attack(
+        "write-cargo-credentials",
+        Persistence,
+        HomeFile(".cargo/credentials.toml"),
+    ),
+    attack(
+        "write-registry-source",
+        Persistence,
+        HomeFile(REGISTRY_SOURCE),
+    ),
+    attack(
+        "write-registry-cache",
+        Persistence,
+        HomeFile(REGISTRY_CACHE),
+    ),
+    attack(
+        "write-git-checkout",
+        Persistence,
+        HomeFile(".cargo/git/checkouts/other/main/lib.rs"),
+    ),
+    attack(
+        "write-rustup-toolchain",
+        Persistence,
+        HomeFile(".rustup/toolchains/evil/bin/rustc"),
+    ),
+    attack(
+        "write-rustup-settings",
+        Persistence,
+        HomeFile(".rustup/settings.toml"),
+    ),
+    attack(
+        "write-host-package-json",
+        Persistence,
+        HostFile("package.json"),
+    ),
+    attack("write-host-lockfile", Persistence, HostFile("Cargo.lock")),
+    attack("write-host-manifest", Persistence, HostFile("Cargo.toml")),
+    attack("write-host-source", Persistence, HostFile("src/main.rs")),
+    attack("write-host-env", Persistence, HostFile(".env")),
+    attack(
+        "write-host-cargo-config",
+        Persistence,
+        HostFile(".cargo/config.toml"),
+    ),
+    attack(
+        "write-host-toolchain-file",
+        Persistence,
+        HostFile("rust-toolchain.toml"),
+    ),
+    attack(
+        "write-perry-cache",
+        Persistence,
+        HostFile(".perry-cache/evil"),
+    ),
+    attack(
+        "write-perry-object",
+        Persistence,
+        HostFile(".perry-cache/objects/native.o"),
+    ),
+    attack(
+        "write-git-hook",
+        Persistence,
+        HostFile(".git/hooks/pre-commit"),
+    ),
+    attack(
+        "write-git-local-config",
+        Persistence,
+        HostFile(".git/config"),
+    ),
+    attack("write-husky", Persistence, HostFile(".husky/pre-commit")),
+    attack(
+        "write-vscode-tasks",
+        Persistence,
+        HostFile(".vscode/tasks.json"),
+    ),
+    attack(
+        "write-claude-settings",
+        Persistence,
+        HostFile(".claude/settings.json"),
+    ),
+    attack(
+        "write-workflow",
+        Persistence,
+        HostFile(".github/workflows/evil.yml"),
+    ),
+    attack("write-direnv", Persistence, HostFile(".envrc")),
+    attack(
+        "write-node-module",
+        Persistence,
+        HostFile("node_modules/other/index.js"),
+    ),
+    attack(
+        "write-other-build-script",
+        Persistence,
+        HostFile("vendor/other/build.rs"),
+    ),
+    attack(
+        "write-own-source",
+        Persistence,
+        HostFile("vendor/evil/src/lib.rs"),
+    ),
+    attack(
+        "write-parent-cargo-config",
+        Persistence,
+        HostFile("../.cargo/config.toml"),
+    ),
+    attack(
+        "write-sibling-project",
+        Persistence,
+        HostFile("../sibling/src/lib.rs"),
+    ),
+    attack("write-tmp", Write, Judge::Elsewhere),
+    attack("write-var-tmp", Write, Judge::Elsewhere),
+    attack("write-dev-shm", Write, Judge::Elsewhere),
+    attack("child-shell-append", Write, HomeFile(".zshrc")),
+    attack("child-cp-preserve", Write, Victim),
+    attack("ring-truncate", Write, Victim).luck(),
+    attack("ia32-write", Write, HomeFile(".tcshrc")).luck(),
+    attack("hard-link-in", Write, Victim),
+    attack("hard-link-out", Write, Victim),
+    attack("hard-link-descriptor", Write, Victim).luck(),
+    attack("symlink-file", Write, Victim),
+    attack("symlink-folder", Write, Victim),
+    attack("symlink-out", Write, Victim),
+    attack("rename-out", Write, Victim),
+    attack("rename-in", Write, Victim),
+    attack("rename-exchange", Write, Victim).luck(),
+    attack("unlink", Write, Victim),
+    attack("rmdir", Write, Victim),
+    attack("mkdir", Write, Victim),
+    attack("mkfifo", Write, Victim),
+    attack("truncate", Write, Victim),
+    attack("open-truncate", Write, Victim),
+    attack("path-descriptor", Write, Victim),
+    attack("reopen-descriptor", Write, Victim),
+    attack("inherited-folder-write", Write, Victim),
+    attack("own-root-link", Write, Victim),
+    attack("parent-root-link", Write, Victim).luck(),
+    attack("dot-dot-from-target", Write, Victim),
+    attack("openat2", Write, Victim),
+    attack("loader-start", Write, HomeFile(".config/loader")),
+    attack("chmod", Attributes, Victim),
+    attack(
+        "chmod-hidden-folder",
+        Attributes,
+        Judge::HomeTouched(".ssh"),
+    ),
+    attack(
+        "chmod-hidden-file",
+        Attributes,
+        Judge::HomeTouched(".ssh/id_rsa"),
+    ),
+    attack("chmod-symlink", Attributes, Victim),
+    attack("chmod-relative", Attributes, Victim),
+    attack("chmod-folder-descriptor", Attributes, Victim),
+    attack("chmod-own-descriptor", Attributes, Victim),
+    attack("chmod-inherited-folder", Attributes, Victim),
+    attack("fchmod-read-only", Attributes, Victim),
+    attack("fchmodat2", Attributes, Victim).luck(),
+    attack("fchmodat2-empty-path", Attributes, Victim).luck(),
+    attack("chmod-race-symlink", Attributes, Victim),
+    attack("chmod-race-folder", Attributes, Victim),
+    attack("chmod-race-memory", Attributes, Victim),
+    attack("chown", Attributes, Victim),
+    attack("lchown", Attributes, Victim),
+    attack("fchown-read-only", Attributes, Victim),
+    attack("fchownat-empty-path", Attributes, Victim),
+    attack("utimensat", Attributes, Victim),
+    attack(
+        "utimensat-hidden",
+        Attributes,
+        Judge::HomeTouched("secrets/utimensat-hidden"),
+    ),
+    attack("utimensat-symlink", Attributes, Victim),
+    attack("futimens-read-only", Attributes, Victim),
+    attack("utime", Attributes, Victim),
+    attack("utimes", Attributes, Victim),
+    attack("setxattr", Attributes, Victim).luck(),
+    attack("setxattr-acl", Attributes, Victim).luck(),
+    attack("lsetxattr", Attributes, Victim).luck(),
+    attack("fsetxattr-read-only", Attributes, Victim).luck(),
+    attack("setxattrat", Attributes, Victim).luck(),
+    attack("removexattr", Attributes, Victim).luck(),
+    attack("fremovexattr-read-only", Attributes, Victim).luck(),
+    attack("removexattrat", Attributes, Victim).luck(),
+    attack("set-flags", Attributes, Victim).luck(),
+    attack("fs-set-xattr", Attributes, Victim).luck(),
+    attack("file-setattr", Attributes, Victim).luck(),
+    attack("ring-xattr", Attributes, Victim).luck(),
+    attack("ia32-chmod", Attributes, Victim).luck(),
+    attack("kill", Process, Judge::Process),
+    attack("kill-stop", Process, Judge::Process),
+    attack("kill-group", Process, Judge::Process),
+    attack("tgkill", Process, Judge::Process),
+    attack("rt-sigqueueinfo", Process, Judge::Process),
+    attack("rt-tgsigqueueinfo", Process, Judge::Process),
+    attack("pidfd-send-signal", Process, Judge::Process),
+    attack("signal-by-owner", Process, Judge::Process),
+    attack("ptrace-seize", Process, Judge::Process).luck(),
+    attack("read-process-memory", Process, Needle).luck(),
+    attack("read-process-memory-file", Process, Needle).luck(),
+    attack("read-process-environment", Process, Needle),
+    attack("read-process-descriptor", Process, Needle),
+    attack("pidfd-getfd", Process, Needle).luck(),
+    attack("read-process-folder", Process, Needle),
+    attack("read-process-arguments", Process, Needle).gap(Gap::CommandLines),
+    attack(
+        "list-processes",
+        Process,
+        NeedleOf("read-process-arguments"),
+    )
+    .gap(Gap::CommandLines),
+    attack("limits", Process, Judge::Process),
+    attack("priority", Process, Judge::Process),
+    attack("priority-group", Process, Judge::Process),
+    attack("affinity", Process, Judge::Process),
+    attack("scheduler", Process, Judge::Process),
+    attack("scheduler-attributes", Process, Judge::Process),
+    attack("io-priority", Process, Judge::Process),
+    attack("oom-score", Process, Judge::Process),
+    attack("key-read", Kernel, Needle).luck(),
+    attack("key-add", Kernel, Judge::Key).luck(),
+    attack("shared-memory-make", Kernel, Judge::SharedMemory),
+    attack("shared-memory-read", Kernel, Needle),
+    attack("semaphores-make", Kernel, Judge::Semaphores),
+    attack("message-queue-make", Kernel, Judge::MessageQueue),
+    attack("posix-queue-make", Kernel, Judge::PosixQueue).luck(),
+    attack("terminal-push", Kernel, Judge::Typed).luck(),
+    attack("terminal-write", Kernel, Judge::Shown),
+    attack("terminal-by-name", Kernel, Judge::Typed).luck(),
+    attack("userfaultfd", Kernel, Word).luck(),
+    attack("bpf", Kernel, Word).root().luck(),
+    attack("perf-event", Kernel, Word).luck(),
+    attack("unshare-user", Kernel, Word).luck(),
+    attack("clone3-user", Kernel, Word).luck(),
+    attack("mount", Kernel, Word).root().luck(),
+    attack("open-tree", Kernel, Word).root().luck(),
+    attack("fs-open", Kernel, Word).root().luck(),
+    attack("chroot", Kernel, Word).root().luck(),
+    attack("setns", Kernel, Word).root().luck(),
+    attack("file-handle", Kernel, Word).luck(),
+    attack("device-node", Kernel, Word).root().luck(),
+    attack("block-device", Kernel, Word).root().luck(),
+    attack("kernel-log", Kernel, Word).root().luck(),
+    attack("kernel-setting", Kernel, Word).root().luck(),
+    attack("cgroup-make", Kernel, Judge::Elsewhere)
+        .root()
+        .luck(),
+    attack("setuid-chmod", Persistence, Judge::Setuid),
+    attack("setuid-create", Persistence, Judge::Setuid),
+    attack("setuid-fchmod", Persistence, Judge::Setuid),
+    attack("setuid-mknod", Persistence, Judge::Setuid),
+    attack("setuid-copy", Persistence, Judge::Setuid),
+    attack("child-left", Persistence, Judge::Survives),
+    attack("child-own-group", Persistence, Judge::Survives),
+    attack("daemon", Persistence, Judge::Survives),
+    attack("daemon-deaf", Persistence, Judge::Survives),
+    attack("daemon-writer", Persistence, Judge::Grows),
+    attack("daemon-moving", Persistence, Judge::Grows),
+];
+
+pub(crate) const REGISTRY_SOURCE: &str = ".cargo/registry/src/index/other-1.0.0/src/lib.rs";
+pub(crate) const REGISTRY_CACHE: &str = ".cargo/registry/cache/index/other-1.0.0.crate";
+
+/// Where the secret lies that `read-...` takes: of the home folder first, of the project then.
+pub(crate) const HOME_SECRETS: &[(&str, &str)] = &[
+    ("read-ssh-key", ".ssh/id_rsa"),
+    ("read-aws", ".aws/credentials"),
+    (
+        "read-gcloud",
+        ".config/gcloud/application_default_credentials.json",
+    ),
+    ("read-azure", ".azure/accessTokens.json"),
+    ("read-kube", ".kube/config"),
+    ("read-docker", ".docker/config.json"),
+    ("read-gh", ".config/gh/hosts.yml"),
+    ("read-npmrc", ".npmrc"),
+    ("read-pypirc", ".pypirc"),
+    ("read-netrc", ".netrc"),
+    ("read-pgpass", ".pgpass"),
+    ("read-git-credentials", ".git-credentials"),
+    ("read-gnupg", ".gnupg/private-keys-v1.d/key"),
+    ("read-password-store", ".password-store/bank.gpg"),
+    ("read-vault-token", ".vault-token"),
+    ("read-cargo-credentials", ".cargo/credentials.toml"),
+    ("read-cargo-credentials-old", ".cargo/credentials"),
+    ("read-firefox", ".mozilla/firefox/x.default/logins.json"),
+    ("read-chrome", ".config/google-chrome/Default/Login Data"),
+    ("read-wallet", ".config/Exodus/exodus.wallet/seed.seco"),
+    (
+        "read-telegram",
+        ".local/share/TelegramDesktop/tdata/key_datas",
+    ),
+    ("read-history", ".bash_history"),
+    ("read-claude", ".claude/.credentials.json"),
+    ("read-document", "documents/diary.txt"),
+];
+
+pub(crate) const HOST_SECRETS: &[(&str, &str)] = &[
+    ("read-host-env", ".env"),
+    ("read-host-env-local", ".env.local"),
+    ("read-package-env", "vendor/evil/.env"),
+    ("read-sibling-env", "../sibling/.env"),
+    ("read-sibling-source", "../sibling/src/lib.rs"),
+    ("read-neighbour-file", "../notes.txt"),
+];
+
+/// Variables of the caller that hold a secret, and how it lies in them: `*` is the needle.
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
+    ("GITHUB_TOKEN", "*"),
+    ("GH_TOKEN", "*"),
+    ("GITLAB_TOKEN", "*"),
+    ("CI_JOB_TOKEN", "*"),
+    ("ACTIONS_RUNTIME_TOKEN", "*"),
+    ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "*"),
+    ("CARGO_REGISTRY_TOKEN", "*"),
+    ("CARGO_REGISTRIES_PRIVATE_TOKEN", "*"),
+    ("NPM_TOKEN", "*"),
+    ("NODE_AUTH_TOKEN", "*"),
+    ("AWS_ACCESS_KEY_ID", "*"),
+    ("AWS_SECRET_ACCESS_KEY", "*"),
+    ("AWS_SESSION_TOKEN", "*"),
+    ("AZURE_CLIENT_SECRET", "*"),
+    ("OPENAI_API_KEY", "*"),
+    ("ANTHROPIC_API_KEY", "*"),
+    ("SLACK_WEBHOOK_URL", "https://hooks.example/*"),
+    ("SENTRY_DSN", "https://*@sentry.example/1"),
+    ("STRIPE_SECRET_KEY", "*"),
+    ("DATABASE_URL", "postgres://user:*@db.example/app"),
+    ("REDIS_URL", "redis://:*@cache.example"),
+    ("MONGODB_URI", "mongodb://user:*@db.example"),
+    (
+        "DOCKER_AUTH_CONFIG",
+        "{\"auths\":{\"r.example\":{\"auth\":\"*\"}}}",
+    ),
+    ("PGPASSWORD", "*"),
+    ("MYSQL_PWD", "*"),
+    ("VAULT_TOKEN", "*"),
+    ("TWINE_PASSWORD", "*"),
+    ("HF_TOKEN", "*"),
+    ("GPG_PASSPHRASE", "*"),
+    ("SSH_AUTH_SOCK", "/nowhere/*"),
+    ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere/*"),
+    ("MY_APP_PASSWORD", "*"),
+    ("COMPANY_SECRET", "*"),
+    ("SIGNING_PRIVATE_KEY", "*"),
+];

@@ -1,0 +1,38 @@
+//! The real toolchain, found once: the tests give every build a home folder of its own, in which
+//! rustup would find nothing.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of the toolchain in use, which holds `bin/cargo`.
+pub(crate) fn sysroot() -> &'static PathBuf {
+    static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
+    SYSROOT.get_or_init(|| {
+        let compiler = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+        let output = Command::new(compiler)
+            .args(["--print", "sysroot"])
+            .output()
+            .expect("rustc starts");
+        let text = String::from_utf8(output.stdout).unwrap();
+        PathBuf::from(text.trim_end())
+    })
+}
+
+/// The toolchain's own programs first, then what the caller has.
+pub(crate) fn path() -> OsString {
+    let callers = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(sysroot().join("bin")).chain(std::env::split_paths(&callers));
+    std::env::join_paths(folders).unwrap()
+}
+
+/// The real cargo.
+pub(crate) fn cargo() -> PathBuf {
+    sysroot().join("bin/cargo")
+}
+
+/// Is this program installed?
+pub(crate) fn has(program: &str) -> bool {
+    std::env::split_paths(&path()).any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,1 @@
+//! Builds that must work.
