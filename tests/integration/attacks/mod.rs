@@ -1,7 +1,9 @@
 //! A hostile dependency tries everything, as a build script and as a proc macro: first under plain
 //! cargo, where each action must succeed, or the test shows nothing; then under ours.
 
+mod configuration;
 mod judge;
+mod replays;
 mod table;
 mod world;
 

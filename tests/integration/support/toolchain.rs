@@ -36,3 +36,20 @@ pub(crate) fn cargo() -> PathBuf {
 pub(crate) fn has(program: &str) -> bool {
     std::env::split_paths(&path()).any(|folder| folder.join(program).is_file())
 }
+
+/// The folder of rustup's own `cargo`, if rustup is installed.
+pub(crate) fn rustup() -> Option<PathBuf> {
+    let callers = std::env::var_os("PATH").unwrap_or_default();
+    rustup_home()?;
+    std::env::split_paths(&callers)
+        .find(|folder| folder.join("rustup").is_file() && folder.join("cargo").is_file())
+}
+
+/// The real one: the tests' home folder has none.
+pub(crate) fn rustup_home() -> Option<PathBuf> {
+    let named = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    let usual = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup"));
+    named
+        .or_else(usual)
+        .filter(|folder| folder.join("toolchains").is_dir())
+}

@@ -1,1 +1,0 @@
-//! Builds that must work.
