@@ -14,7 +14,7 @@ use crate::host::{self, Host, Settings, cache};
 use crate::invocation::Invocation;
 use crate::options::Options;
 use crate::policy::plan::{Platform, plan};
-use crate::policy::{Network, Policy, Profile};
+use crate::policy::{Network, Policy, Profile, Removed};
 use crate::prefetch::{self, Fetched, Request, Step};
 use crate::project::Project;
 use crate::sandbox::{self, Ended, Job};
@@ -132,6 +132,7 @@ impl Build<'_> {
             manifest: self.manifest,
             config: &config,
             unstable: &line.unstable,
+            own_paths: self.host.package.is_none(),
             offline,
             locked: line.locked || line.frozen,
             quiet: line.quiet,
@@ -148,7 +149,7 @@ impl Build<'_> {
     }
 
     /// One run of cargo behind the prefetch's wall, from the host's folder.
-    fn step(&self, cache: &Path, folders: &Folders, name: &str, step: &Step<'_>) -> Result<Ended> {
+    fn step(&self, cache: &Path, folders: &Folders, name: &str, step: &Step) -> Result<Ended> {
         let network = if step.network {
             Network::Internet
         } else {
@@ -159,21 +160,31 @@ impl Build<'_> {
                 network,
                 project: None,
                 artifacts: &[],
-                fetch_writes: step.writes,
+                fetch_writes: &step.writes,
+                fetch_reads: &step.reads,
                 ..self.inputs(cache, folders)
             },
             Resolver::default(),
         )?;
         let mut policy = plan(&facts)?;
-        // Its own start, with the host's configuration and nobody else's.
-        policy
-            .set
-            .retain(|(name, _)| step.network || name != "CARGO_NET_OFFLINE");
-        let at_host = Build {
-            directory: &self.host.root,
+        // cargo would warn that it has no use for a jobserver here.
+        for name in ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"] {
+            policy.removed.push(Removed {
+                name: name.into(),
+                why: "of no use to a fetch".into(),
+            });
+        }
+        let package = self.manifest.parent().unwrap_or(self.manifest);
+        let started = Build {
+            directory: if step.in_place {
+                package
+            } else {
+                &self.host.root
+            },
             ..*self
         };
-        at_host.start(&policy, cache, folders, name, &step.arguments, step.output)
+        let output = step.output.as_ref();
+        started.start(&policy, cache, folders, name, &step.arguments, output)
     }
 
     fn inputs<'b>(&'b self, cache: &'b Path, folders: &'b Folders) -> Inputs<'b> {
@@ -192,6 +203,7 @@ impl Build<'_> {
             artifacts: &[],
             network: Network::Denied,
             fetch_writes: &[],
+            fetch_reads: &[],
         }
     }
 

@@ -11,21 +11,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cargo::neighbours::{named_by, neighbours};
 use crate::error::Failure;
-use crate::host::cache;
-use crate::project::{Project, Remembered};
+use crate::host::{self, cache};
+use crate::project::{Project, Remembered, Workspace};
 use crate::sandbox::Ended;
 
 /// One run of cargo before the build.
 #[derive(Debug)]
-pub struct Step<'a> {
+pub struct Step {
     pub arguments: Vec<OsString>,
     /// May it use the network?
     pub network: bool,
+    /// What it may read besides.
+    pub reads: Vec<PathBuf>,
     /// What it may write.
-    pub writes: &'a [PathBuf],
+    pub writes: Vec<PathBuf>,
+    /// Does it start where the manifest is, and not in the host's folder?
+    pub in_place: bool,
     /// Where its standard output goes.
-    pub output: Option<&'a fs::File>,
+    pub output: Option<fs::File>,
 }
 
 /// What the prefetch found out.
@@ -38,6 +43,7 @@ pub enum Fetched {
 
 /// What cargo was asked for, as far as it matters here.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "cargo's own flags")]
 pub struct Request<'a> {
     /// `+toolchain`, if any, and options that come before the subcommand.
     pub toolchain: Option<&'a OsString>,
@@ -45,6 +51,8 @@ pub struct Request<'a> {
     pub manifest: &'a Path,
     pub config: &'a [OsString],
     pub unstable: &'a [OsString],
+    /// Are the manifest's paths the host's own, and not a dependency's?
+    pub own_paths: bool,
     pub offline: bool,
     /// `--locked` or `--frozen`: the lock file must do as it is.
     pub locked: bool,
@@ -63,70 +71,114 @@ pub struct Request<'a> {
 /// `run` runs cargo behind the prefetch's wall.
 pub fn prefetch(
     request: &Request<'_>,
-    run: &mut dyn FnMut(&Step<'_>) -> Result<Ended>,
+    run: &mut dyn FnMut(&Step) -> Result<Ended>,
 ) -> Result<Fetched> {
+    let Some(manifest) = request.manifest.to_str() else {
+        return in_place(request, run);
+    };
     let key = key(request);
     let state = format!("state-{}.json", cache::digest(key.as_bytes()));
     if let Some(project) = Remembered::recall(&request.cache.join(&state), &key) {
         return Ok(Fetched::Project(project));
     }
-    let workspace = match locate(request, run)? {
-        Ok(workspace) => workspace,
+    let mut step = Step {
+        arguments: arguments(
+            request,
+            manifest,
+            &["metadata", "--no-deps", "--format-version=1", "--offline"],
+        ),
+        network: false,
+        reads: Vec::new(),
+        writes: Vec::new(),
+        in_place: false,
+        output: None,
+    };
+    let json = match captured(&mut step, run)? {
+        Ok(json) => json,
         Err(ended) => return Ok(Fetched::Failed(ended)),
     };
-    let lock = Lock::open(&workspace, request.locked)?;
-    let mut writes = caches(request.cargo_home)?;
-    writes.extend(lock.path());
+    let workspace = Workspace::from_metadata(&json)?;
+    if request.own_paths {
+        let mut paths = workspace.paths;
+        paths.extend(named_by(&workspace.root));
+        step.reads = neighbours(paths, &[&workspace.root, request.cargo_home]);
+    }
+    let lock = Lock::open(&workspace.root, request.locked)?;
+    step.writes = caches(request.cargo_home)?;
+    step.writes.extend(lock.path());
     if !request.offline {
-        let ended = run(&Step {
-            arguments: arguments(request, "fetch", &[]),
-            network: true,
-            writes: &writes,
-            output: None,
-        })?;
+        step.arguments = arguments(request, manifest, &["fetch"]);
+        step.network = true;
+        let ended = run(&step)?;
         if ended != Ended::Exited(0) {
             return Ok(Fetched::Failed(ended));
         }
     }
-    let mut output = tempfile::tempfile().context("failed to make a temporary file")?;
-    let ended = run(&Step {
-        arguments: arguments(request, "metadata", &["--format-version=1", "--offline"]),
-        network: false,
-        writes: &writes,
-        output: Some(&output),
-    })?;
-    if ended != Ended::Exited(0) {
-        return Ok(Fetched::Failed(ended));
-    }
-    let project = Project::from_metadata(&contents(&mut output)?)?;
+    step.arguments = arguments(
+        request,
+        manifest,
+        &["metadata", "--format-version=1", "--offline"],
+    );
+    step.network = false;
+    let json = match captured(&mut step, run)? {
+        Ok(json) => json,
+        Err(ended) => return Ok(Fetched::Failed(ended)),
+    };
+    let project = Project::from_metadata(&json)?;
     let remembered = Remembered::new(key, project.clone(), request.watched);
     cache::write_atomic(request.cache, &state, &remembered.to_json()?)?;
     Ok(Fetched::Project(project))
 }
 
-/// The workspace's root, as cargo finds it.
-fn locate(
-    request: &Request<'_>,
-    run: &mut dyn FnMut(&Step<'_>) -> Result<Ended>,
-) -> Result<Result<PathBuf, Ended>> {
-    let mut output = tempfile::tempfile().context("failed to make a temporary file")?;
+/// The same for a path that is not UTF-8: cargo takes no such argument and prints no such path,
+/// but it builds in such a folder.
+fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) -> Result<Fetched> {
+    let folder = request.manifest.parent().unwrap_or(request.manifest);
+    if !request.own_paths {
+        return Err(Failure::new(format!(
+            "the path of the package is not UTF-8: `{}`",
+            folder.display()
+        ))
+        .help("install it in a folder whose path is UTF-8")
+        .into());
+    }
+    let workspace = host::workspace_root(folder, Some(request.cargo_home));
+    let lock = Lock::open(&workspace, request.locked)?;
+    let mut writes = caches(request.cargo_home)?;
+    writes.extend(lock.path());
     let ended = run(&Step {
-        arguments: arguments(
-            request,
-            "locate-project",
-            &["--workspace", "--message-format=plain"],
-        ),
-        network: false,
-        writes: &[],
-        output: Some(&output),
+        arguments: arguments(request, "", &["fetch"]),
+        network: !request.offline,
+        reads: neighbours(named_by(folder), &[&workspace, request.cargo_home]),
+        writes,
+        in_place: true,
+        output: None,
     })?;
+    if ended != Ended::Exited(0) {
+        return Ok(Fetched::Failed(ended));
+    }
+    Ok(Fetched::Project(Project {
+        manifests: vec![request.manifest.to_owned()],
+        workspace,
+        build_directory: None,
+    }))
+}
+
+/// What cargo wrote to its standard output, if it succeeded.
+fn captured(
+    step: &mut Step,
+    run: &mut dyn FnMut(&Step) -> Result<Ended>,
+) -> Result<Result<Vec<u8>, Ended>> {
+    let file = tempfile::tempfile().context("failed to make a temporary file")?;
+    step.output = Some(file);
+    let ended = run(step)?;
+    let Some(mut file) = step.output.take() else {
+        return Ok(Err(ended));
+    };
     if ended != Ended::Exited(0) {
         return Ok(Err(ended));
     }
-    let text = String::from_utf8(contents(&mut output)?)
-        .map_err(|_| Failure::new("the workspace's path is not UTF-8, which cargo cannot tell"))?;
-    let manifest = Path::new(text.trim_end_matches('\n'));
-    Ok(Ok(manifest.parent().unwrap_or(manifest).to_owned()))
+    contents(&mut file).map(Ok)
 }
 
 fn contents(file: &mut fs::File) -> Result<Vec<u8>> {
@@ -136,16 +188,18 @@ fn contents(file: &mut fs::File) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn arguments(request: &Request<'_>, subcommand: &str, own: &[&str]) -> Vec<OsString> {
+/// `own` is the subcommand with our options; an empty `manifest` is left to cargo to find.
+fn arguments(request: &Request<'_>, manifest: &str, own: &[&str]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     arguments.extend(request.toolchain.map(|name| {
         let mut argument = OsString::from("+");
         argument.push(name);
         argument
     }));
-    arguments.push(subcommand.into());
-    arguments.push("--manifest-path".into());
-    arguments.push(request.manifest.into());
+    arguments.extend(own.iter().map(OsString::from));
+    if !manifest.is_empty() {
+        arguments.extend(["--manifest-path".into(), manifest.into()]);
+    }
     for value in request.config {
         arguments.extend(["--config".into(), value.clone()]);
     }
@@ -163,7 +217,6 @@ fn arguments(request: &Request<'_>, subcommand: &str, own: &[&str]) -> Vec<OsStr
             .filter(|(_, given)| *given)
             .map(|(flag, _)| (*flag).into()),
     );
-    arguments.extend(own.iter().map(|argument| (*argument).into()));
     arguments
 }
 

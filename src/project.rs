@@ -31,13 +31,50 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     manifest_path: PathBuf,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    path: Option<PathBuf>,
+}
+
+/// What `cargo metadata --no-deps` says: the workspace alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    pub root: PathBuf,
+    /// Where its members' path dependencies are.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Workspace {
+    /// Reads the output of `cargo metadata --format-version 1 --no-deps`.
+    pub fn from_metadata(json: &[u8]) -> Result<Self> {
+        let metadata = Metadata::parse(json)?;
+        let dependencies = metadata
+            .packages
+            .into_iter()
+            .flat_map(|package| package.dependencies);
+        Ok(Self {
+            root: metadata.workspace_root,
+            paths: dependencies
+                .filter_map(|dependency| dependency.path)
+                .collect(),
+        })
+    }
+}
+
+impl Metadata {
+    fn parse(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json).context("failed to understand the output of `cargo metadata`")
+    }
 }
 
 impl Project {
     /// Reads the output of `cargo metadata --format-version 1`.
     pub fn from_metadata(json: &[u8]) -> Result<Self> {
-        let metadata: Metadata = serde_json::from_slice(json)
-            .context("failed to understand the output of `cargo metadata`")?;
+        let metadata = Metadata::parse(json)?;
         let mut manifests: Vec<_> = metadata
             .packages
             .into_iter()
@@ -158,6 +195,14 @@ mod tests {
             project.packages_outside(&[Path::new("/w"), Path::new("/c")]),
             [PathBuf::from("/elsewhere/d")]
         );
+    }
+
+    #[test]
+    fn path_dependencies_of_members_are_told() {
+        let json = br#"{"packages":[{"manifest_path":"/w/Cargo.toml","dependencies":[
+            {"name":"x","path":"/x"},{"name":"serde","req":"^1"}]}],"workspace_root":"/w"}"#;
+        let workspace = Workspace::from_metadata(json).unwrap();
+        assert_eq!(workspace.paths, [PathBuf::from("/x")]);
     }
 
     #[test]

@@ -8,4 +8,5 @@ pub mod args;
 pub mod command;
 pub mod config;
 pub mod find;
+pub mod neighbours;
 mod options;

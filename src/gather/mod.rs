@@ -47,6 +47,8 @@ pub struct Inputs<'a> {
     pub network: Network,
     /// What `cargo fetch` may write, where this is for it.
     pub fetch_writes: &'a [PathBuf],
+    /// What it may read besides.
+    pub fetch_reads: &'a [PathBuf],
 }
 
 /// The folders of the user and of the Rust tools, without links.
@@ -123,6 +125,12 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         .collect();
     let git = git::facts(inputs, &workspace, &mut resolver);
     let project_secrets = secret_files(&[host.root.clone(), workspace.clone()]).files;
+    let path_dependencies = path_dependencies(inputs, &workspace, &mut resolver);
+    let fetch_writes = inputs
+        .fetch_writes
+        .iter()
+        .filter_map(|path| resolver.existing(path))
+        .collect();
     let search_path = invocation
         .variable("PATH")
         .into_iter()
@@ -142,8 +150,13 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         home: places.home.clone(),
         host: host.root.clone(),
         package: host.package.as_ref().map(|package| package.dir.clone()),
-        path_dependencies: path_dependencies(inputs, &workspace, &mut resolver),
-        settings_files: settings_files(&[inputs.directory, &workspace], &mut resolver),
+        settings_files: settings_files(
+            inputs.directory,
+            &workspace,
+            &path_dependencies,
+            &mut resolver,
+        ),
+        path_dependencies,
         artifacts: inputs.artifacts.to_vec(),
         temporary: inputs.temporary.to_owned(),
         cache: inputs.cache.to_owned(),
@@ -168,7 +181,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         ),
         jobserver: jobserver(&kept, &mut resolver),
         links: resolver.into_links(),
-        fetch_writes: inputs.fetch_writes.to_vec(),
+        fetch_writes,
         removed,
         set: vec![
             ("TMPDIR".into(), inputs.temporary.into()),
@@ -213,7 +226,7 @@ fn path_dependencies(
     resolver: &mut Resolver,
 ) -> Vec<PathBuf> {
     let Some(project) = inputs.project else {
-        return Vec::new();
+        return inputs.fetch_reads.to_vec();
     };
     if inputs.host.package.is_some() {
         return Vec::new();
@@ -226,7 +239,12 @@ fn path_dependencies(
 }
 
 /// Files that cargo and rustup look for in every folder above where they start.
-fn settings_files(starts: &[&Path], resolver: &mut Resolver) -> Vec<PathBuf> {
+fn settings_files(
+    directory: &Path,
+    workspace: &Path,
+    path_dependencies: &[PathBuf],
+    resolver: &mut Resolver,
+) -> Vec<PathBuf> {
     const NAMES: [&str; 5] = [
         ".cargo/config",
         ".cargo/config.toml",
@@ -235,7 +253,10 @@ fn settings_files(starts: &[&Path], resolver: &mut Resolver) -> Vec<PathBuf> {
         "rust-toolchain.toml",
     ];
     let mut files = Vec::new();
-    for folder in starts.iter().flat_map(|start| start.ancestors()) {
+    let starts = [directory, workspace]
+        .into_iter()
+        .chain(path_dependencies.iter().map(PathBuf::as_path));
+    for folder in starts.flat_map(Path::ancestors) {
         files.extend(
             NAMES
                 .iter()

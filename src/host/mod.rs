@@ -19,6 +19,7 @@ pub use dotenv::{Secret, SecretFiles, secret_files};
 pub use git::{GitConfig, GitFacts, git_config_facts, git_facts};
 pub use locate::{Homes, Host, Origin, Package, find_manifest, locate};
 pub use settings::Settings;
+pub use workspace::root as workspace_root;
 
 #[cfg(test)]
 #[cfg(unix)]

@@ -21,7 +21,7 @@ enum Role {
 ///
 /// A manifest that cannot be read or parsed counts as one that says nothing: cargo will refuse it
 /// with its own message.
-pub(super) fn root(directory: &Path, cargo_home: Option<&Path>) -> PathBuf {
+pub fn root(directory: &Path, cargo_home: Option<&Path>) -> PathBuf {
     match role(directory) {
         Role::Root { .. } => return directory.to_owned(),
         Role::Pointer(root) => return normalise(&directory.join(root)),
