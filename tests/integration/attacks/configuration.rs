@@ -43,9 +43,7 @@ fn obeyed(settings: &[(&str, &str)], real: &str, mode: Mode, rustup: Option<&str
     }
     let command = match mode {
         Mode::Plain if rustup.is_some() => project.run("cargo"),
-        Mode::Plain => project.plain(),
-        Mode::FirstWall => project.sandboxed().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-        Mode::BothWalls => project.sandboxed().env_remove("SANDBOXED_CARGO_NAMESPACES"),
+        _ => mode.cargo(&project),
     };
     let mut command = command.arg("build").directory(project.path(PACKAGE));
     if let Some(folder) = rustup {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::table::{self, Attack, Judge, TABLE};
+use super::table::{Attack, Judge, TABLE};
 use super::world::{Build, World, survivors};
 use crate::support::system;
 
@@ -13,7 +13,7 @@ use crate::support::system;
 pub(crate) struct Verdict {
     pub(crate) attack: &'static Attack,
     pub(crate) happened: bool,
-    /// The attacker's own words.
+    /// The attacker's own words, or the secrets in them.
     pub(crate) said: String,
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Trial {
     pub(crate) output: String,
 }
 
-pub(crate) fn judge(mut world: World, build: Build) -> Trial {
-    let alive = wait_for_survivors(&world);
+pub(crate) fn judge(mut world: World, build: Build, patience: Duration) -> Trial {
+    let alive = wait_for_survivors(&world, patience);
     let growing = growing(&world);
     let heard = world.canary.stop();
     let bench = Bench {
@@ -43,7 +43,7 @@ pub(crate) fn judge(mut world: World, build: Build) -> Trial {
         .map(|attack| Verdict {
             attack,
             happened: bench.happened(attack),
-            said: build.reports.get(attack.name).cloned().unwrap_or_default(),
+            said: bench.said(attack),
         })
         .collect();
     let loot = bench.loot();
@@ -105,6 +105,23 @@ impl Bench<'_> {
         }
     }
 
+    /// Long texts with many secrets in them are cut down to these secrets' names.
+    fn said(&self, attack: &Attack) -> String {
+        let said = self
+            .build
+            .reports
+            .get(attack.name)
+            .cloned()
+            .unwrap_or_default();
+        if matches!(attack.judge, Judge::Environment) && !said.is_empty() {
+            return format!(
+                "it has {:?}",
+                needles(said.as_bytes(), &self.world.needle(""))
+            );
+        }
+        said.chars().take(300).collect()
+    }
+
     /// Every needle that can be found where the build may write, or that left by the network.
     fn loot(&self) -> Vec<String> {
         let stem = self.world.needle("");
@@ -156,8 +173,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The names of those processes that do not go away within a moment.
-fn wait_for_survivors(world: &World) -> Vec<String> {
-    let deadline = Instant::now() + Duration::from_secs(1);
+fn wait_for_survivors(world: &World, patience: Duration) -> Vec<String> {
+    let deadline = Instant::now() + patience;
     loop {
         let alive = survivors(&world.id);
         if alive.is_empty() || Instant::now() > deadline {
@@ -196,11 +213,11 @@ fn growing(world: &World) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Needles that an action with a gap may leave where the build writes.
-pub(crate) fn is_gap_loot(name: &str) -> bool {
-    table::TABLE.iter().any(|attack| {
-        attack.gap.is_some()
-            && (attack.name == name
-                || matches!(attack.judge, Judge::NeedleOf(other) if other == name))
+/// May this needle be found after all, because of a gap or of the profile?
+pub(crate) fn is_expected_loot(name: &str, gaps: bool, compat: bool) -> bool {
+    TABLE.iter().any(|attack| {
+        let expected = (gaps && attack.gap.is_some()) || (compat && attack.compat);
+        let other = matches!(attack.judge, Judge::NeedleOf(other) if other == name);
+        expected && (attack.name == name || other)
     })
 }

@@ -108,11 +108,7 @@ fn reached(replay: &Replay, mode: Mode) -> Vec<Aim> {
             .join("build.rs"),
         source,
     );
-    let command = match mode {
-        Mode::Plain => project.plain(),
-        Mode::FirstWall => project.sandboxed().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-        Mode::BothWalls => project.sandboxed().env_remove("SANDBOXED_CARGO_NAMESPACES"),
-    };
+    let command = mode.cargo(&project);
     command
         .arg("build")
         .env("GITLAB_CI", "true")

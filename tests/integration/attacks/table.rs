@@ -116,6 +116,8 @@ pub(crate) struct Attack {
     pub(crate) needs: Needs,
     /// What the first wall alone leaves open.
     pub(crate) gap: Option<Gap>,
+    /// The `compat` profile promises that this works.
+    pub(crate) compat: bool,
 }
 
 const fn attack(name: &'static str, class: Class, judge: Judge) -> Attack {
@@ -125,6 +127,7 @@ const fn attack(name: &'static str, class: Class, judge: Judge) -> Attack {
         judge,
         needs: Needs::Nothing,
         gap: None,
+        compat: false,
     }
 }
 
@@ -136,6 +139,11 @@ impl Attack {
 
     const fn luck(mut self) -> Self {
         self.needs = Needs::Luck;
+        self
+    }
+
+    const fn compat(mut self) -> Self {
+        self.compat = true;
         self
     }
 
@@ -173,6 +181,9 @@ pub(crate) const TABLE: &[Attack] = &[
     attack("pair-sendto", Network, Received),
     attack("pair-connect", Network, Received),
     attack("pair-raw-sendto", Network, Received),
+    attack("pair-flags-sendto", Network, Received),
+    attack("wide-family", Network, Received),
+    attack("wide-pair", Network, Received),
     attack("other-thread-tcp", Network, Received),
     attack("curl", Network, Received),
     attack("curl-unix", Network, Received),
@@ -210,14 +221,14 @@ pub(crate) const TABLE: &[Attack] = &[
     attack("read-telegram", Read, Needle),
     attack("read-history", Read, Needle),
     attack("read-claude", Read, Needle),
-    attack("read-document", Read, Needle),
+    attack("read-document", Read, Needle).compat(),
     attack("read-host-env", Read, Needle),
     attack("read-host-env-local", Read, Needle),
     attack("read-package-env", Read, Needle),
     attack("read-host-git-config", Read, Needle),
-    attack("read-sibling-env", Read, Needle),
-    attack("read-sibling-source", Read, Needle),
-    attack("read-neighbour-file", Read, Needle),
+    attack("read-sibling-env", Read, Needle).compat(),
+    attack("read-sibling-source", Read, Needle).compat(),
+    attack("read-neighbour-file", Read, Needle).compat(),
     attack("environment", Read, Judge::Environment),
     attack("environment-block", Read, Judge::Environment),
     attack("environment-of-parents", Read, Judge::Environment),
@@ -235,8 +246,10 @@ pub(crate) const TABLE: &[Attack] = &[
     attack("read-inherited-file", Read, Needle),
     attack("read-inherited-folder", Read, Needle),
     attack("read-inherited-dot-dot", Read, NeedleOf("read-ssh-key")),
-    attack("list-home", Read, Needle),
+    attack("list-home", Read, Needle).compat(),
     attack("list-ssh", Read, Needle),
+    attack("read-shared-temporary", Read, Needle).compat(),
+    attack("read-password-hashes", Read, Word).root(),
     attack("stat-hidden", Read, Needle).gap(Gap::HiddenMetadata),
     attack("readlink-hidden", Read, Needle).gap(Gap::HiddenLinks),
     attack("getxattr-hidden", Read, Needle)
@@ -392,8 +405,8 @@ pub(crate) const TABLE: &[Attack] = &[
         Persistence,
         HostFile("../sibling/src/lib.rs"),
     ),
-    attack("write-tmp", Write, Judge::Elsewhere),
-    attack("write-var-tmp", Write, Judge::Elsewhere),
+    attack("write-tmp", Write, Judge::Elsewhere).compat(),
+    attack("write-var-tmp", Write, Judge::Elsewhere).compat(),
     attack("write-dev-shm", Write, Judge::Elsewhere),
     attack("child-shell-append", Write, HomeFile(".zshrc")),
     attack("child-cp-preserve", Write, Victim),
@@ -452,7 +465,7 @@ pub(crate) const TABLE: &[Attack] = &[
     attack(
         "utimensat-hidden",
         Attributes,
-        Judge::HomeTouched("secrets/utimensat-hidden"),
+        Judge::HomeTouched(".ssh/kept/utimensat-hidden"),
     ),
     attack("utimensat-symlink", Attributes, Victim),
     attack("futimens-read-only", Attributes, Victim),
@@ -501,6 +514,15 @@ pub(crate) const TABLE: &[Attack] = &[
     attack("scheduler-attributes", Process, Judge::Process),
     attack("io-priority", Process, Judge::Process),
     attack("oom-score", Process, Judge::Process),
+    attack("ancestor-root", Process, Needle).luck(),
+    attack("ancestor-folder", Process, Needle).luck(),
+    attack("ancestor-descriptors", Process, Needle).luck(),
+    attack("ancestor-write", Process, Victim).luck(),
+    attack("ancestor-memory", Process, Word).luck(),
+    attack("ancestor-trace", Process, Word).luck(),
+    attack("ancestor-signal", Process, Word),
+    attack("ancestor-take-descriptor", Process, Word).luck(),
+    attack("ancestor-namespaces", Process, Word).root().luck(),
     attack("key-read", Kernel, Needle).luck(),
     attack("key-add", Kernel, Judge::Key).luck(),
     attack("shared-memory-make", Kernel, Judge::SharedMemory),

@@ -54,7 +54,7 @@ impl World {
             sockets.display()
         );
         fs::create_dir_all(&sockets).unwrap();
-        fs::create_dir_all(project.home("secrets")).unwrap();
+        fs::create_dir_all(project.home(".ssh/kept")).unwrap();
         fs::create_dir_all(project.path("victims")).unwrap();
         let (master, terminal) = system::terminal().unwrap();
         let typed = terminal.try_clone().unwrap();
@@ -105,7 +105,7 @@ impl World {
     }
 
     pub(crate) fn secret(&self, name: &str) -> PathBuf {
-        self.project.home("secrets").join(name)
+        self.project.home(".ssh/kept").join(name)
     }
 
     pub(crate) fn victim(&self, name: &str) -> PathBuf {
@@ -123,6 +123,7 @@ impl World {
             ("write-var-tmp", "/var/tmp"),
             ("write-dev-shm", "/dev/shm"),
             ("loader-start", "/tmp"),
+            ("read-shared-temporary", "/tmp"),
         ] {
             self.elsewhere
                 .insert(attack, Path::new(folder).join(format!("{name}-{attack}")));
@@ -150,6 +151,10 @@ impl World {
         self.project
             .home_file(list, "")
             .home_file(format!(".ssh/{}", self.needle("list-ssh")), "");
+        write(
+            &self.elsewhere["read-shared-temporary"],
+            self.needle("read-shared-temporary"),
+        );
         for path in [
             ".bashrc",
             ".profile",
@@ -270,7 +275,8 @@ impl World {
             Judge::Word if name == "inotify-hidden" => write(&self.secret(name), ""),
             _ => {}
         }
-        if attack.class == super::table::Class::Process && name != "list-processes" {
+        let alone = name == "list-processes" || name.starts_with("ancestor-");
+        if attack.class == super::table::Class::Process && !alone {
             self.start(name);
         }
     }
@@ -282,7 +288,11 @@ impl World {
         fs::create_dir_all(&folder).unwrap();
         write(&self.secret(name), format!("{needle}\n"));
         let child = Command::new("sleep")
-            .arg0(format!("sleep-{needle}"))
+            .arg0(if name == "read-process-arguments" {
+                &needle
+            } else {
+                "sleep"
+            })
             .arg("600")
             .env_clear()
             .env("SECRET", &needle)
@@ -402,11 +412,7 @@ impl World {
     /// Runs the hostile build to its end.
     pub(crate) fn build(&self, mode: Mode) -> Build {
         let project = &self.project;
-        let run = match mode {
-            Mode::Plain => project.plain(),
-            Mode::FirstWall => project.sandboxed().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-            Mode::BothWalls => project.sandboxed().env_remove("SANDBOXED_CARGO_NAMESPACES"),
-        };
+        let run = mode.cargo(project);
         let mut command = run.args(["build", "--offline"]).into_command();
         for (name, shape) in table::VARIABLES {
             let value = shape.replace('*', &self.needle(&format!("variable-{name}")));
@@ -414,7 +420,7 @@ impl World {
         }
         let secret = fs::File::open(self.secret("read-inherited-file")).unwrap();
         let folder = fs::File::open(project.path("victims")).unwrap();
-        let secrets = fs::File::open(project.home("secrets")).unwrap();
+        let secrets = fs::File::open(project.home(".ssh/kept")).unwrap();
         let socket = std::net::TcpStream::connect(("127.0.0.1", self.canary.tcp)).unwrap();
         let open = [&secret, &folder, &secrets].map(AsRawFd::as_raw_fd);
         let open = open.into_iter().chain([socket.as_raw_fd()]);

@@ -94,7 +94,7 @@ impl Project {
 
     /// Our cargo, switched on, as the user would call it in the project.
     pub(crate) fn sandboxed(&self) -> Run {
-        self.run(env!("CARGO_BIN_EXE_sandboxed-cargo"))
+        self.run(toolchain::product())
             .env("PERRY_SANDBOX_BUILDRS", "1")
     }
 

@@ -53,3 +53,9 @@ pub(crate) fn rustup_home() -> Option<PathBuf> {
         .or_else(usual)
         .filter(|folder| folder.join("toolchains").is_dir())
 }
+
+/// The program under test: the one just built, or another, such as a packaged one.
+pub(crate) fn product() -> PathBuf {
+    let built = env!("CARGO_BIN_EXE_sandboxed-cargo");
+    std::env::var_os("SANDBOXED_CARGO_UNDER_TEST").map_or(built.into(), PathBuf::from)
+}

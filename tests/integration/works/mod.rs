@@ -48,9 +48,6 @@ impl Cargo {
 #[track_caller]
 fn each(test: impl Fn(Cargo)) {
     test(Cargo::Plain);
-    if std::env::var_os("PLAIN_ONLY").is_some() {
-        return;
-    }
     test(Cargo::FirstWall);
     if has_namespaces() {
         test(Cargo::BothWalls);

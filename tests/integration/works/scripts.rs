@@ -252,8 +252,7 @@ fn nested_cargo_through_the_shim() {
         let shim = project.root().join("shim");
         std::fs::create_dir(&shim).unwrap();
         if cargo != Cargo::Plain {
-            let us = env!("CARGO_BIN_EXE_sandboxed-cargo");
-            std::os::unix::fs::symlink(us, shim.join("cargo")).unwrap();
+            std::os::unix::fs::symlink(toolchain::product(), shim.join("cargo")).unwrap();
         }
         let path = toolchain::path();
         let folders = std::iter::once(shim).chain(std::env::split_paths(&path));

@@ -148,7 +148,7 @@ fn race(swap: impl Fn() + Send + 'static, attempt: impl Fn() -> bool) -> Done {
             swap();
         }
     });
-    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(800);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(400);
     let mut done = 0;
     while std::time::Instant::now() < deadline {
         done += i32::from(attempt());

@@ -5,6 +5,7 @@
 //! kill it, and says in one line what it got; the harness judges from outside.
 
 mod ability;
+mod ancestors;
 mod attributes;
 mod foreign;
 mod network;
@@ -61,7 +62,7 @@ pub fn victim(name: &str) -> PathBuf {
 
 /// A hidden file that belongs to this action alone.
 pub fn secret(name: &str) -> PathBuf {
-    home("secrets").join(name)
+    home(".ssh/kept").join(name)
 }
 
 pub fn mark(name: &str) -> String {
@@ -75,7 +76,7 @@ pub fn text(error: impl std::fmt::Display) -> String {
 /// Runs everything; `emit` gets one line for each action.
 pub fn run(emit: impl Fn(&str)) {
     std::panic::set_hook(Box::new(|_| {}));
-    let groups: [&[Action]; 10] = [
+    let groups: [&[Action]; 11] = [
         network::ACTIONS,
         tools::ACTIONS,
         ring::ACTIONS,
@@ -84,6 +85,7 @@ pub fn run(emit: impl Fn(&str)) {
         write::ACTIONS,
         attributes::ACTIONS,
         process::ACTIONS,
+        ancestors::ACTIONS,
         ability::ACTIONS,
         persist::ACTIONS,
     ];

@@ -34,6 +34,9 @@ pub const ACTIONS: &[Action] = &[
     ("pair-sendto", pair_sendto),
     ("pair-connect", pair_connect),
     ("pair-raw-sendto", pair_raw_sendto),
+    ("pair-flags-sendto", pair_flags_sendto),
+    ("wide-family", wide_family),
+    ("wide-pair", wide_pair),
     ("other-thread-tcp", other_thread_tcp),
 ];
 
@@ -293,4 +296,33 @@ fn other_thread_tcp(name: &str) -> Done {
     std::thread::spawn(move || plain_tcp(&name, 0))
         .join()
         .map_err(|_| "panic".to_owned())?
+}
+
+/// `SOCK_CLOEXEC | SOCK_NONBLOCK` beside the kind.
+fn pair_flags_sendto(name: &str) -> Done {
+    send_to_datagram(pair(2 | 0o2_004_000)?, name)
+}
+
+/// The kernel looks at the lower half of these arguments only; a filter must do the same.
+const HIGH: i64 = 1 << 32;
+
+fn wide_family(name: &str) -> Done {
+    let fd = check(unsafe { sys::syscall(sys::NR_SOCKET, HIGH | 2, HIGH | 1, 0_i64) })? as i32;
+    let address = loopback("port.tcp");
+    check(unsafe { sys::connect(fd, pointer(&address), 16) })?;
+    sys::put(fd, &mark(name))
+}
+
+fn wide_pair(name: &str) -> Done {
+    let mut fds = [0_i32; 2];
+    check(unsafe {
+        sys::syscall(
+            sys::NR_SOCKETPAIR,
+            HIGH | 1,
+            HIGH | 2,
+            0_i64,
+            fds.as_mut_ptr(),
+        )
+    })?;
+    send_to_datagram(fds[0], name)
 }

@@ -29,6 +29,8 @@ macro_rules! reads {
             ("read-inherited-dot-dot", inherited_dot_dot),
             ("list-home", list_home),
             ("list-ssh", list_ssh),
+            ("read-shared-temporary", read_temporary),
+            ("read-password-hashes", password_hashes),
             ("stat-hidden", stat_hidden),
             ("readlink-hidden", readlink_hidden),
             ("getxattr-hidden", getxattr_hidden),
@@ -128,11 +130,11 @@ fn read_at(folder: i32, path: &str) -> Done {
 }
 
 fn by_path_descriptor(name: &str) -> Done {
-    read_at(sys::open_path(home("secrets"), sys::O_PATH)?, name)
+    read_at(sys::open_path(home(".ssh/kept"), sys::O_PATH)?, name)
 }
 
 fn by_folder(name: &str) -> Done {
-    let folder = sys::open_path(home("secrets"), sys::O_PATH)?;
+    let folder = sys::open_path(home(".ssh/kept"), sys::O_PATH)?;
     check(unsafe { sys::fchdir(folder) })?;
     read(name)
 }
@@ -151,7 +153,7 @@ fn by_mount(name: &str) -> Done {
     let place = target(name);
     fs::create_dir(&place).map_err(text)?;
     check(unsafe { sys::unshare(0x1000_0000 | 0x2_0000) })?;
-    let (from, to) = (sys::c(home("secrets")), sys::c(&place));
+    let (from, to) = (sys::c(home(".ssh/kept")), sys::c(&place));
     let none = std::ptr::null();
     check(unsafe { sys::mount(none, c"/".as_ptr(), none, 0x4_4000, none.cast()) })?;
     check(unsafe { sys::mount(from.as_ptr(), to.as_ptr(), none, 0x1000, none.cast()) })?;
@@ -203,7 +205,7 @@ fn inherited_folder(name: &str) -> Done {
 }
 
 fn inherited_dot_dot(_: &str) -> Done {
-    read_at(number("fd.secrets"), "../.ssh/id_rsa")
+    read_at(number("fd.secrets"), "../id_rsa")
 }
 
 fn list(path: PathBuf) -> Done {
@@ -263,4 +265,17 @@ fn inotify_hidden(name: &str) -> Done {
         return Err("no event".into());
     }
     Ok("saw an event".into())
+}
+
+/// A file that another program of the user left in the shared temporary folder.
+fn read_temporary(name: &str) -> Done {
+    read(fact(&format!("path.{name}")))
+}
+
+fn password_hashes(_: &str) -> Done {
+    // This one is real: only whether there is something to read, and nothing of it.
+    match read("/etc/shadow")?.len() {
+        0 => Err("empty".into()),
+        length => Ok(format!("{length} bytes")),
+    }
 }

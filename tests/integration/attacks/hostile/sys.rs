@@ -62,6 +62,8 @@ const fn pick(x86_64: c_long, generic: c_long) -> c_long {
     }
 }
 
+pub const NR_SOCKET: c_long = pick(41, 198);
+pub const NR_SOCKETPAIR: c_long = pick(53, 199);
 pub const NR_IOPRIO_SET: c_long = pick(251, 30);
 pub const NR_KEYCTL: c_long = pick(250, 219);
 pub const NR_ADD_KEY: c_long = pick(248, 217);
