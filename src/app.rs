@@ -92,7 +92,7 @@ fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
         }
         Decision::Refuse(failure) => Err(failure.into()),
         Decision::Sandbox { program } => {
-            sandbox::check()?;
+            sandbox::check(call.options.landlock)?;
             let build = call.build();
             build.run(|policy| {
                 if program {

@@ -267,6 +267,7 @@ impl Build<'_> {
             record: &record,
             scratch: &scratch,
             namespaces: self.options.namespaces,
+            landlock: self.options.landlock,
             output,
         })
     }

@@ -16,6 +16,9 @@ pub struct Options {
     pub profile: Option<Profile>,
     /// `SANDBOXED_CARGO_NAMESPACES`.
     pub namespaces: Namespaces,
+    /// `SANDBOXED_CARGO_LANDLOCK`: the newest version of Landlock to use, to try out an older
+    /// kernel.
+    pub landlock: Option<i32>,
     /// `PERRY_CACHE_DIR`.
     pub cache: Option<PathBuf>,
 }
@@ -38,6 +41,19 @@ impl Options {
                 ],
             )?
             .unwrap_or_default(),
+            landlock: choice(
+                invocation,
+                "SANDBOXED_CARGO_LANDLOCK",
+                &[
+                    ("1", 1),
+                    ("2", 2),
+                    ("3", 3),
+                    ("4", 4),
+                    ("5", 5),
+                    ("6", 6),
+                    ("7", 7),
+                ],
+            )?,
             cache: invocation
                 .variable("PERRY_CACHE_DIR")
                 .map(|path| invocation.resolve(path)),

@@ -26,7 +26,11 @@ use crate::sandbox::{Capability, Ended, Job, State, Surroundings, jobserver, sea
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
 
 /// Fails if this system has no `sandbox-exec`.
-pub(super) fn check() -> anyhow::Result<()> {
+pub(super) fn check(_landlock: Option<i32>) -> anyhow::Result<()> {
+    available()
+}
+
+fn available() -> anyhow::Result<()> {
     let known = fs::metadata(SANDBOX_EXEC).is_ok_and(|file| file.is_file());
     if known {
         return Ok(());
@@ -41,7 +45,7 @@ pub(super) fn check() -> anyhow::Result<()> {
 /// Whether our profile can be applied: Seatbelt does not nest. Fails inside a sandbox, ours or
 /// another's, that leaves the network or the home folder open.
 pub(super) fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> {
-    check()?;
+    available()?;
     // Microseconds, where a trial run costs milliseconds on each build.
     if !in_a_sandbox() || can_nest()? {
         return Ok(Surroundings::Free);
@@ -64,7 +68,7 @@ pub(super) fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> 
 
 /// What this system can enforce: `sandbox-exec` is there, or builds do not run.
 pub(super) fn capabilities() -> Vec<Capability> {
-    let there = check().is_ok();
+    let there = available().is_ok();
     vec![Capability {
         name: "sandbox-exec",
         found: if there { SANDBOX_EXEC } else { "missing" }.to_owned(),
@@ -121,7 +125,7 @@ pub(super) fn die_by(signal: i32) {
 
 /// Runs the program under the profile until it ends.
 fn start(profile: &seatbelt::Profile, job: &Job<'_>) -> anyhow::Result<ExitStatus> {
-    check()?;
+    available()?;
     close_on_exec(&jobserver::descriptors(job.environment))
         .context("cannot close the descriptors that a build must not inherit")?;
     no_core_files().context("cannot turn core files off, which the kernel writes outside")?;

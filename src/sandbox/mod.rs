@@ -74,6 +74,8 @@ pub struct Job<'a> {
     /// A folder of ours that the program cannot write, for what a backend needs on disk.
     pub scratch: &'a Path,
     pub namespaces: Namespaces,
+    /// The newest version of Landlock to use, where not all that the kernel has.
+    pub landlock: Option<i32>,
     /// Where the program's standard output goes, if not where ours goes.
     pub output: Option<&'a std::fs::File>,
 }
@@ -107,9 +109,9 @@ pub fn capabilities() -> Vec<Capability> {
     backend::capabilities()
 }
 
-/// Fails, with what to do, where the policy cannot be enforced.
-pub fn check() -> anyhow::Result<()> {
-    backend::check()
+/// Fails, with what to do, where the policy cannot be enforced; `landlock` as in [`Job`].
+pub fn check(landlock: Option<i32>) -> anyhow::Result<()> {
+    backend::check(landlock)
 }
 
 /// What confines this process already.

@@ -24,7 +24,7 @@ pub(super) fn capabilities() -> Vec<Capability> {
     }]
 }
 
-pub(super) fn check() -> Result<()> {
+pub(super) fn check(_: Option<i32>) -> Result<()> {
     bail!("this system has no sandbox backend yet")
 }
 

@@ -35,6 +35,11 @@ pub(super) fn kernel_abi() -> i32 {
     i32::try_from(version).unwrap_or(0).max(0)
 }
 
+/// The same, but no more than `limit`.
+pub(super) fn usable_abi(limit: Option<i32>) -> i32 {
+    kernel_abi().min(limit.unwrap_or(i32::MAX))
+}
+
 /// The newest version that both the kernel and our rules know.
 fn abi(kernel: i32) -> ABI {
     match kernel {

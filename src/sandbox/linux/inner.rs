@@ -170,6 +170,9 @@ fn become_program(
 ) -> anyhow::Error {
     let confined = || -> Result<()> {
         process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
+        if let Some(number) = process::loose_socket() {
+            bail!("standard stream {number} is a socket that a build could point at any address");
+        }
         if let Some(output) = job.output {
             process::make_standard_output(output).context("failed to redirect standard output")?;
         }
@@ -178,7 +181,7 @@ fn become_program(
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
         process::keep_capabilities(keep).context("failed to drop capabilities")?;
-        let abi = domain::kernel_abi();
+        let abi = domain::usable_abi(job.landlock);
         domain::restrict(job.policy, replaced, abi).context("failed to set up Landlock")?;
         let options = Options {
             network: job.policy.network,

@@ -291,6 +291,26 @@ pub(super) fn make_standard_output(file: &impl AsRawFd) -> io::Result<()> {
     check(unsafe { libc::dup2(file.as_raw_fd(), libc::STDOUT_FILENO) })
 }
 
+/// The standard stream that is a socket without a connection of its own, if one is: what is sent
+/// through such a one goes where the sender says, past every rule about new sockets.
+pub(super) fn loose_socket() -> Option<RawFd> {
+    (libc::STDIN_FILENO..=libc::STDERR_FILENO).find(|fd| {
+        let mut kind: libc::c_int = 0;
+        let mut length = libc::c_int::BITS / 8;
+        // SAFETY: both are valid for the time of the call, and the length is that of `kind`.
+        let result = unsafe {
+            libc::getsockopt(
+                *fd,
+                libc::SOL_SOCKET,
+                libc::SO_TYPE,
+                (&raw mut kind).cast(),
+                &raw mut length,
+            )
+        };
+        result == 0 && !matches!(kind, libc::SOCK_STREAM | libc::SOCK_SEQPACKET)
+    })
+}
+
 /// Is `fd` an open pipe?
 pub(super) fn is_pipe(fd: RawFd) -> bool {
     // SAFETY: zeros are a valid struct for the kernel to fill in.

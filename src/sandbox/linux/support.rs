@@ -21,8 +21,8 @@ const LANDLOCK: &str = "use Linux 5.19 or later with `landlock` in CONFIG_LSM or
 const NAMESPACES: &str = "allow unprivileged user namespaces (Ubuntu: an AppArmor profile for sandboxed-cargo \
      with `userns`; containers: a seccomp profile that allows unshare and mount)";
 
-pub(in crate::sandbox) fn check() -> Result<()> {
-    let abi = domain::kernel_abi();
+pub(in crate::sandbox) fn check(limit: Option<i32>) -> Result<()> {
+    let abi = domain::usable_abi(limit);
     if abi >= domain::LOWEST_ABI {
         return Ok(());
     }
