@@ -45,6 +45,7 @@ impl Options {
                 invocation,
                 "SANDBOXED_CARGO_LANDLOCK",
                 &[
+                    ("0", 0),
                     ("1", 1),
                     ("2", 2),
                     ("3", 3),
