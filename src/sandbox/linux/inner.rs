@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::outer::{Message, settle};
-use super::process::{self, Side, Signals};
+use super::process::{self, Identity, Side, Signals};
 use super::seccomp::{self, Arch, Options};
 use super::supervisor::Supervisor;
 use super::{domain, sys, view};
@@ -20,7 +20,14 @@ use crate::sandbox::{Ended, Job, jobserver};
 const ROOT_KEEPS: u32 = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
 
 /// Runs the program and serves it until it ended, then ends everything that it left behind.
-pub(super) fn supervise(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> ! {
+///
+/// `namespaces` is the identity to keep in the namespaces that this process was forked into.
+pub(super) fn supervise(
+    job: &Job<'_>,
+    namespaces: Option<Identity>,
+    outside: &OwnedFd,
+    mask: &Signals,
+) -> ! {
     let message = match serve(job, namespaces, outside, mask) {
         Ok(message) => message,
         Err(error) => Message::Failed(format!("{error:#}")),
@@ -29,12 +36,16 @@ pub(super) fn supervise(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask
     process::leave(0)
 }
 
-fn serve(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> Result<Message> {
-    let (user, group) = process::identity();
+fn serve(
+    job: &Job<'_>,
+    namespaces: Option<Identity>,
+    outside: &OwnedFd,
+    mask: &Signals,
+) -> Result<Message> {
     let mut replaced = None;
-    if namespaces {
+    if let Some(identity) = namespaces {
         process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
-        if let Err(error) = settle(user, group) {
+        if let Err(error) = settle(identity) {
             return Ok(Message::Refused(format!("{error:#}")));
         }
         replaced = Some(view::build(job.policy, job.scratch, job.directory)?);
@@ -62,7 +73,7 @@ fn serve(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> 
     let supervisor = match sys::receive_fd(ours.as_fd()) {
         Ok(listener) => Some(Supervisor::new(
             listener,
-            writable(job, namespaces),
+            writable(job, namespaces.is_some()),
             protected(job),
         )),
         // It failed, and has told so itself.
@@ -70,7 +81,7 @@ fn serve(job: &Job<'_>, namespaces: bool, outside: &OwnedFd, mask: &Signals) -> 
         Err(error) => return Err(error).context("failed to receive the seccomp listener"),
     };
     let ended = attend(program, supervisor, &child_ended, outside)?;
-    if !namespaces {
+    if namespaces.is_none() {
         end_descendants()?;
     }
     Ok(Message::Ended(ended))

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::process::{self, Side, Signals};
+use super::process::{self, Identity, Side, Signals};
 use super::{inner, mount};
 use crate::error::Failure;
 use crate::sandbox::{Ended, Job, Namespaces};
@@ -96,12 +96,14 @@ fn attempt(
     signals: &Signals,
     before: &Signals,
 ) -> Result<Message> {
+    // Asked now: in a new user namespace without a map everybody is nobody (user_namespaces(7)).
+    let identity = namespaces.then(process::identity);
     let (ours, theirs) = process::socket_pair().context("failed to make a socket pair")?;
     let supervisor = match process::fork(flags(namespaces)) {
         Ok(Side::Parent(pid)) => pid,
         Ok(Side::Child) => {
             drop(ours);
-            inner::supervise(job, namespaces, &theirs, before)
+            inner::supervise(job, identity, &theirs, before)
         }
         Err(error) if namespaces => return Ok(Message::Refused(error.to_string())),
         Err(error) => return Err(error).context("failed to fork"),
@@ -157,12 +159,12 @@ fn flags(namespaces: bool) -> libc::c_int {
 
 /// Whether namespaces can be had, found out by making them.
 pub(super) fn probe_namespaces() -> Result<(), String> {
-    let (user, group) = process::identity();
+    let identity = process::identity();
     let probe = || -> Result<Option<String>> {
         let (ours, theirs) = process::socket_pair()?;
         match process::fork(flags(true))? {
             Side::Child => {
-                if let Err(error) = settle(user, group) {
+                if let Err(error) = settle(identity) {
                     let _ = process::send(theirs.as_fd(), format!("{error:#}").as_bytes());
                 }
                 process::leave(0)
@@ -184,7 +186,7 @@ pub(super) fn probe_namespaces() -> Result<(), String> {
 
 /// Finishes the namespaces that the calling process was forked into; an error here means that the
 /// system refuses them, as Ubuntu's `AppArmor` and Docker's default profile do at this point.
-pub(super) fn settle(user: libc::uid_t, group: libc::gid_t) -> Result<()> {
+pub(super) fn settle(Identity { user, group }: Identity) -> Result<()> {
     if user != 0 {
         // The kernel asks for "deny" before an unprivileged map of groups (user_namespaces(7)).
         fs::write("/proc/self/setgroups", "deny")

@@ -49,13 +49,19 @@ pub(super) fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// The effective user and group.
-pub(super) fn identity() -> (libc::uid_t, libc::gid_t) {
+/// The effective user and group of a process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    pub(super) user: libc::uid_t,
+    pub(super) group: libc::gid_t,
+}
+
+pub(super) fn identity() -> Identity {
     // SAFETY: always succeeds.
     let user = unsafe { libc::geteuid() };
     // SAFETY: always succeeds.
     let group = unsafe { libc::getegid() };
-    (user, group)
+    Identity { user, group }
 }
 
 /// A child that ended, if one did; `Ok(None)` where all still run, `ECHILD` where there is none.
