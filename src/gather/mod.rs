@@ -163,6 +163,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         cargo_home: places.cargo_home.clone(),
         toolchains: toolchains(places.rustup_home.as_deref(), &mut resolver),
         rustup_home: places.rustup_home.clone(),
+        program: invocation.executable.clone(),
         search_path,
         build_variables,
         git_settings: git.settings,

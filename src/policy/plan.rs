@@ -44,6 +44,8 @@ pub struct Facts {
     pub rustup_home: Option<PathBuf>,
     /// Where links in rustup's folder of toolchains lead.
     pub toolchains: Vec<PathBuf>,
+    /// Our own executable, which a build script that calls `cargo` may start again.
+    pub program: PathBuf,
     /// The folders on `PATH`.
     pub search_path: Vec<PathBuf>,
     /// Folders and files that variables name for the build, with the variable's name.
@@ -227,6 +229,14 @@ fn readable(facts: &Facts) -> Vec<Rule> {
         {
             allow(prefix, "the prefix of a folder on PATH");
         }
+    }
+    // Not in a folder that the build writes, where it may be what is built.
+    if !facts
+        .artifacts
+        .iter()
+        .any(|folder| facts.program.starts_with(folder))
+    {
+        allow(&facts.program, "sandboxed-cargo itself");
     }
     for (name, path) in &facts.build_variables {
         allow(path, &format!("named by {}", name.display()));

@@ -21,6 +21,7 @@ fn facts() -> Facts {
         cargo_home: "/home/u/.cargo".into(),
         rustup_home: Some("/home/u/.rustup".into()),
         toolchains: vec!["/home/u/rust/build/stage1".into()],
+        program: "/home/u/tools/sandboxed-cargo/target/release/sandboxed-cargo".into(),
         search_path: vec![
             "/home/u/.cargo/bin".into(),
             "/home/u/.local/bin".into(),
@@ -126,6 +127,7 @@ fn strict_reads() {
             "/home/u/rust/build/stage1/bin/rustc",
             "/home/u/.local/bin/protoc",
             "/home/u/bin/tool",
+            "/home/u/tools/sandboxed-cargo/target/release/sandboxed-cargo",
             "/home/u/.nvm/v22/lib/node_modules/npm/x.js",
             "/home/u/openssl/lib/libssl.a",
             "/home/u/.gitconfig",
@@ -380,4 +382,18 @@ fn a_prefetch_writes_only_what_it_was_given() {
         &["/home/u/.cargo/registry/x"],
         &["/home/u/.cargo/credentials.toml", "/home/u/.ssh/x"],
     );
+}
+
+/// Where this program builds itself, it must be able to replace itself.
+#[test]
+fn a_program_in_the_target_folder_gets_no_rule_of_its_own() {
+    let facts = facts();
+    let program = facts.artifacts[0].join("release/sandboxed-cargo");
+    let policy = plan(&Facts {
+        program: program.clone(),
+        ..facts
+    })
+    .unwrap();
+    assert!(policy.readable.iter().all(|rule| rule.path != program));
+    assert!(policy.may_read(&program));
 }
