@@ -128,13 +128,8 @@ impl World {
             self.elsewhere
                 .insert(attack, Path::new(folder).join(format!("{name}-{attack}")));
         }
-        if let Ok(groups) = fs::read_to_string("/proc/self/cgroup")
-            && let Some(own) = groups.lines().find_map(|line| line.strip_prefix("0::/"))
-        {
-            let folder = Path::new("/sys/fs/cgroup").join(own);
-            if folder.join("cgroup.procs").exists() {
-                self.elsewhere.insert("cgroup-make", folder.join(name));
-            }
+        if let Some(folder) = own_control_group() {
+            self.elsewhere.insert("cgroup-make", folder.join(name));
         }
     }
 
@@ -547,6 +542,16 @@ fn one_processor() -> u64 {
     } else {
         first.parse().map_or(0, |n: u32| 1 << n.min(63))
     }
+}
+
+/// Our folder in the hierarchy of cgroups(7), version 2, wherever it is mounted.
+fn own_control_group() -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+    let folder = Path::new(mounted.split(' ').nth(4)?).join(own);
+    folder.join("cgroup.procs").exists().then_some(folder)
 }
 
 fn block_device() -> String {
