@@ -66,10 +66,8 @@ fn project(replay: &Replay) -> Project {
             manifest += "[workspace]\n";
         }
         if !name.is_empty() {
-            manifest += &format!(
-                "[dependencies]\n{name}.path = \"{}vendor/{name}\"\n",
-                up(&folder)
-            );
+            let place = up(&folder) + "vendor/" + name;
+            manifest = format!("{manifest}[dependencies]\n{name}.path = \"{place}\"\n");
         }
         project.file(folder.join("Cargo.toml"), manifest);
         project.file(folder.join("src/lib.rs"), "");

@@ -181,7 +181,7 @@ impl Ears {
 
     fn listen(&mut self) {
         let mut heard = self.heard.lock().unwrap();
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         for socket in &self.udp {
             while let Ok(length) = socket.recv(&mut buffer) {
                 heard.extend_from_slice(&buffer[..length]);

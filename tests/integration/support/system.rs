@@ -75,26 +75,27 @@ pub(crate) fn terminal_name(slave: &File) -> String {
 /// The command gets a session of its own with this controlling terminal.
 pub(crate) fn set_terminal(command: &mut Command, slave: &File) {
     let fd = slave.as_raw_fd();
-    // SAFETY: the closure makes two system calls and allocates nothing.
-    unsafe {
-        command.pre_exec(move || {
-            check(libc::setsid())?;
-            check(libc::ioctl(fd, libc::TIOCSCTTY, 0)).map(drop)
-        })
+    let take = move || {
+        // SAFETY: the call takes nothing.
+        check(unsafe { libc::setsid() })?;
+        // SAFETY: the call takes numbers only.
+        check(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) }).map(drop)
     };
+    // SAFETY: the closure makes system calls and allocates nothing.
+    unsafe { command.pre_exec(take) };
 }
 
 /// The command inherits these files under these numbers, as from a careless caller.
 pub(crate) fn inherit(command: &mut Command, files: Vec<(RawFd, RawFd)>) {
-    // SAFETY: the closure makes system calls only, and the list was allocated before the fork.
-    unsafe {
-        command.pre_exec(move || {
-            for (open, number) in &files {
-                check(libc::dup2(*open, *number))?;
-            }
-            Ok(())
-        })
+    let hand_over = move || {
+        for (open, number) in &files {
+            // SAFETY: the call takes numbers only.
+            check(unsafe { libc::dup2(*open, *number) })?;
+        }
+        Ok(())
     };
+    // SAFETY: the closure makes system calls only, and the list was allocated before the fork.
+    unsafe { command.pre_exec(hand_over) };
 }
 
 pub(crate) fn set_attribute(path: &Path, name: &CStr, value: &str) -> Result<()> {
@@ -144,13 +145,13 @@ pub(crate) fn add_key(name: &str, value: &str) -> Result<i64> {
             USER_KEYRING,
         )
     })?;
-    // KEYCTL_SETPERM
+    // `KEYCTL_SETPERM`
     // SAFETY: the call takes numbers only.
     check(unsafe { libc::syscall(libc::SYS_keyctl, 5, key, 0x3f3f_0000) })?;
     Ok(key)
 }
 
-/// KEYCTL_SEARCH
+/// `KEYCTL_SEARCH`
 pub(crate) fn find_key(name: &str) -> Result<i64> {
     let name = text(name);
     // SAFETY: the strings end with a zero.
@@ -166,7 +167,7 @@ pub(crate) fn find_key(name: &str) -> Result<i64> {
     })
 }
 
-/// KEYCTL_UNLINK
+/// `KEYCTL_UNLINK`
 pub(crate) fn remove_key(key: i64) {
     // SAFETY: the call takes numbers only.
     unsafe { libc::syscall(libc::SYS_keyctl, 9, key, USER_KEYRING) };
@@ -183,7 +184,7 @@ pub(crate) fn make_shared_memory(key: i32, value: &str) -> Result<()> {
     // SAFETY: the segment is a page long, and nobody else knows it yet.
     unsafe {
         at.cast::<u8>()
-            .copy_from_nonoverlapping(value.as_ptr(), value.len().min(4096))
+            .copy_from_nonoverlapping(value.as_ptr(), value.len().min(4096));
     };
     // SAFETY: the address is the one just attached, and no reference to it is left.
     check(unsafe { libc::shmdt(at) }).map(drop)
@@ -222,14 +223,15 @@ pub(crate) fn has_namespaces() -> bool {
     let mut command = Command::new("true");
     let user = if is_root() { 0 } else { libc::CLONE_NEWUSER };
     let flags = user | libc::CLONE_NEWNS | libc::CLONE_NEWPID;
-    // SAFETY: the closure makes system calls only.
-    unsafe {
-        command.pre_exec(move || {
-            check(libc::unshare(flags))?;
-            let (none, root) = (std::ptr::null(), c"/".as_ptr());
-            let private = libc::MS_REC | libc::MS_PRIVATE;
-            check(libc::mount(none, root, none, private, none.cast())).map(drop)
-        })
+    let separate = move || {
+        // SAFETY: the call takes numbers only.
+        check(unsafe { libc::unshare(flags) })?;
+        let (none, root) = (std::ptr::null(), c"/".as_ptr());
+        let private = libc::MS_REC | libc::MS_PRIVATE;
+        // SAFETY: the path ends with a zero; the other pointers may be null.
+        check(unsafe { libc::mount(none, root, none, private, none.cast()) }).map(drop)
     };
+    // SAFETY: the closure makes system calls only.
+    unsafe { command.pre_exec(separate) };
     command.status().is_ok_and(|status| status.success())
 }
