@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::policy::{Network, Policy, Profile, Rule};
+use crate::sandbox::Namespaces;
 
 /// A policy that allows one folder, for programs of the system itself.
 fn policy(folder: &Path) -> Policy {
@@ -29,12 +30,15 @@ fn policy(folder: &Path) -> Policy {
         temporary: folder.join("target"),
         home: "/Users/nobody-here".into(),
         cargo_home: folder.join("cargo"),
-        target: folder.join("target"),
+        artifacts: vec![folder.join("target")],
+        private: Vec::new(),
+        links: Vec::new(),
     }
 }
 
 struct Trial {
     folder: tempfile::TempDir,
+    policy: Policy,
     profile: seatbelt::Profile,
     file: PathBuf,
 }
@@ -44,28 +48,38 @@ impl Trial {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("target")).unwrap();
         fs::write(folder.path().join("secret"), "secret").unwrap();
-        let profile = seatbelt::profile(&policy(folder.path()), "test").unwrap();
+        let policy = policy(folder.path());
+        let profile = seatbelt::profile(&policy, "test").unwrap();
         let file = folder.path().join("profile.sb");
         fs::write(&file, &profile.text).unwrap();
         Self {
             folder,
+            policy,
             profile,
             file,
         }
     }
 
     fn shell(&self, script: &str) -> Option<i32> {
-        let _guard = alone();
         let program = Path::new("/bin/sh");
-        start(
-            &self.profile,
-            &self.file,
+        self.start(program, &self.arguments(script)).unwrap().code()
+    }
+
+    fn start(&self, program: &Path, arguments: &[OsString]) -> anyhow::Result<ExitStatus> {
+        let _guard = alone();
+        let job = Job {
+            policy: &self.policy,
             program,
-            &self.arguments(script),
-            &[],
-        )
-        .unwrap()
-        .code()
+            arguments,
+            environment: &[],
+            directory: Path::new("/"),
+            record: &self.file,
+            scratch: self.folder.path(),
+            namespaces: Namespaces::Auto,
+            landlock: None,
+            output: None,
+        };
+        start(&self.profile, &job)
     }
 
     /// The same without a sandbox.
@@ -162,14 +176,7 @@ fn a_profile_that_is_refused_is_our_failure() {
         "(version 1)(deny default)(allow no-such-operation)",
     )
     .unwrap();
-    let _guard = alone();
-    let error = start(
-        &trial.profile,
-        &trial.file,
-        Path::new("/usr/bin/true"),
-        &[],
-        &[],
-    );
+    let error = trial.start(Path::new("/usr/bin/true"), &[]);
     assert!(error.unwrap_err().to_string().contains("refused"));
 }
 
@@ -196,7 +203,10 @@ fn canaries_tell_that_nothing_is_denied_outside() {
     assert!(network_canary().is_some());
     assert!(file_canary(folder.path()).is_some());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert_eq!(surroundings(folder.path()).unwrap(), Surroundings::Free);
+    assert_eq!(
+        surroundings(Some(folder.path())).unwrap(),
+        Surroundings::Free
+    );
 }
 
 #[test]

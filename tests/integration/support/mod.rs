@@ -1,5 +1,7 @@
 //! What the tests share.
 
+// Canaries and words of their own are for the attacks, which Linux alone has.
+#[cfg(target_os = "linux")]
 pub(crate) mod canary;
 pub(crate) mod command;
 pub(crate) mod project;
@@ -16,6 +18,7 @@ pub(crate) fn skip(what: &str, reason: &str) {
 }
 
 /// A word that no other run uses.
+#[cfg(target_os = "linux")]
 pub(crate) fn unique() -> String {
     use std::hash::{BuildHasher, Hasher};
     // Random keys are the standard library's only source of chance.
@@ -24,6 +27,7 @@ pub(crate) fn unique() -> String {
 }
 
 /// Numbers from the same source, below `limit`.
+#[cfg(target_os = "linux")]
 pub(crate) fn chance(limit: u64) -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() % limit
