@@ -19,8 +19,9 @@ use crate::policy::{Network, Policy};
 /// folders fail.
 pub(super) const LOWEST_ABI: i32 = 2;
 
-/// The Landlock version of this kernel, 0 if it has none or has it switched off.
-pub(super) fn kernel_abi() -> i32 {
+/// The Landlock version of this kernel; the error tells one without it (`ENOSYS`) from one that has
+/// it switched off (`EOPNOTSUPP`), and from a container's filter (`EPERM`, or what that likes).
+fn kernel_abi() -> io::Result<i32> {
     const CREATE_RULESET_VERSION: libc::c_uint = 1;
     // SAFETY: with a null attribute, size 0 and this flag the call only returns a number
     // (landlock_create_ruleset(2)).
@@ -32,12 +33,15 @@ pub(super) fn kernel_abi() -> i32 {
             CREATE_RULESET_VERSION,
         )
     };
-    i32::try_from(version).unwrap_or(0).max(0)
+    if version < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    i32::try_from(version).map_err(io::Error::other)
 }
 
 /// The same, but no more than `limit`.
-pub(super) fn usable_abi(limit: Option<i32>) -> i32 {
-    kernel_abi().min(limit.unwrap_or(i32::MAX))
+pub(super) fn usable_abi(limit: Option<i32>) -> io::Result<i32> {
+    Ok(kernel_abi()?.min(limit.unwrap_or(i32::MAX)))
 }
 
 /// The newest version that both the kernel and our rules know.

@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 
 use super::process::{self, Identity, Side, Signals};
-use super::{inner, mount};
+use super::{inner, mount, support};
 use crate::error::Failure;
 use crate::sandbox::{Ended, Job, Namespaces};
 
@@ -72,7 +72,7 @@ fn start(job: &Job<'_>, signals: &Signals, before: &Signals) -> Result<Ended> {
     if job.namespaces != Namespaces::Off {
         match attempt(job, true, signals, before)? {
             Message::Ended(ended) => return Ok(ended),
-            Message::Failed(text) => bail!("{text}"),
+            Message::Failed(text) => return Err(failed(job, &text)),
             Message::Refused(text) if job.namespaces == Namespaces::Require => {
                 return Err(Failure::new(format!(
                     "namespaces are required, and this system refuses them: {text}"
@@ -85,8 +85,15 @@ fn start(job: &Job<'_>, signals: &Signals, before: &Signals) -> Result<Ended> {
     }
     match attempt(job, false, signals, before)? {
         Message::Ended(ended) => Ok(ended),
-        Message::Failed(text) | Message::Refused(text) => bail!("{text}"),
+        Message::Failed(text) | Message::Refused(text) => Err(failed(job, &text)),
     }
+}
+
+/// Why nothing was started; what the system lacks says more than the call that failed for it.
+fn failed(job: &Job<'_>, text: &str) -> anyhow::Error {
+    support::check_by_trying(job.landlock)
+        .err()
+        .unwrap_or_else(|| anyhow!("{text}"))
 }
 
 /// One run, with namespaces or without.
