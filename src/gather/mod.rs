@@ -66,13 +66,15 @@ impl Places {
             .variable("HOME")
             .map(PathBuf::from)
             .or_else(dirs::home_dir)
-            .and_then(|home| resolver.existing(&home))
-            .filter(|home| home != Path::new("/"))
-            .ok_or_else(|| {
-                anyhow!(Failure::new("there is no home folder to protect").help(
-                    "set `HOME` to an existing folder other than `/`, even if it is an empty one"
-                ))
-            })?;
+            .ok_or_else(|| no_home("`HOME` is not set"))?;
+        let named = |problem: &str| no_home(&format!("`HOME` is `{}`, {problem}", home.display()));
+        let home = match resolver.existing(&home) {
+            None => return Err(named("which leads nowhere").into()),
+            Some(real) if real == Path::new("/") => {
+                return Err(named("which is no folder of its own").into());
+            }
+            Some(real) => real,
+        };
         let mut folder = |variable: &str, name: &str| {
             let path = invocation
                 .variable(variable)
@@ -92,6 +94,11 @@ impl Places {
             home,
         })
     }
+}
+
+fn no_home(problem: &str) -> Failure {
+    Failure::new(format!("there is no home folder to protect: {problem}"))
+        .help("set `HOME` to an existing folder other than `/`, even if it is an empty one")
 }
 
 /// The facts for one run of cargo.
