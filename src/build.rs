@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::cargo::args::CargoLine;
 use crate::cargo::config::{Config, Origin};
+use crate::error::Failure;
 use crate::gather::{self, Inputs, Places, Resolver};
 use crate::host::{self, Host, Settings, cache};
 use crate::invocation::Invocation;
@@ -302,13 +303,22 @@ impl Folders {
         let parent = invocation
             .variable("TMPDIR")
             .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        let parent = fs::canonicalize(&parent).with_context(|| {
-            format!("failed to find the temporary folder `{}`", parent.display())
-        })?;
-        let root = tempfile::Builder::new()
-            .prefix("sandboxed-cargo.")
-            .tempdir_in(&parent)
-            .with_context(|| format!("failed to create a folder in `{}`", parent.display()))?;
+        let unusable = |error: std::io::Error| {
+            Failure::new(format!(
+                "cannot make a temporary folder in `{}`: {error}",
+                parent.display()
+            ))
+            .help("set `TMPDIR` to a folder that exists and that you may write")
+        };
+        let root = fs::canonicalize(&parent)
+            .and_then(|parent| {
+                tempfile::Builder::new()
+                    .prefix("sandboxed-cargo.")
+                    .tempdir_in(parent)
+                    // Without the name that it could not make.
+                    .map_err(|error| error.kind().into())
+            })
+            .map_err(unusable)?;
         let temporary = root.path().join("tmp");
         fs::create_dir(&temporary)
             .with_context(|| format!("failed to create `{}`", temporary.display()))?;
