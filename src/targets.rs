@@ -107,10 +107,15 @@ fn resolve(build: &Build<'_>, folder: &Path, resolver: &mut Resolver) -> Result<
 pub fn create(policy: &Policy) -> Result<()> {
     for folder in &policy.artifacts {
         let failed = || format!("failed to create the target folder `{}`", folder.display());
-        fs::create_dir_all(folder).with_context(failed)?;
-        if !folder.is_dir() {
-            return Err(Failure::new(format!("`{}` is not a folder", folder.display())).into());
+        if folder.exists() && !folder.is_dir() {
+            return Err(Failure::new(format!(
+                "the target folder `{}` is not a folder",
+                folder.display()
+            ))
+            .help("choose another one with `--target-dir` or `CARGO_TARGET_DIR`")
+            .into());
         }
+        fs::create_dir_all(folder).with_context(failed)?;
         tag(folder).with_context(failed)?;
     }
     Ok(())
