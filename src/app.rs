@@ -226,8 +226,9 @@ impl<'a> Call<'a> {
     }
 
     fn refusal(&self, reason: &str, help: &str) -> Failure {
+        let option = if self.command.line.fix { " --fix" } else { "" };
         Failure::new(format!(
-            "`cargo {}` {reason}",
+            "`cargo {}{option}` {reason}",
             self.command.command.display()
         ))
         .help(help)
