@@ -19,3 +19,16 @@ mod shim;
 // Builds that must work, although they do unusual things.
 #[cfg(unix)]
 mod works;
+
+// A stand-in for cargo, compiled on its own by the tests that need one.
+#[cfg(unix)]
+#[expect(dead_code, reason = "a program of its own")]
+mod stand_in;
+
+// What the next three share beside that. No tests here.
+#[cfg(unix)]
+mod tools;
+
+// Bad input and systems that cannot confine a build: exact errors, and nothing is left behind.
+#[cfg(unix)]
+mod messages;

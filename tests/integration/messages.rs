@@ -1,0 +1,63 @@
+//! What is said, and with which status, when a build cannot or should not be sandboxed.
+//!
+//! All texts are exact, and whatever is refused leaves the home folder as it was.
+
+// What this kernel, or the container around us, refuses.
+#[cfg(target_os = "linux")]
+mod kernel;
+
+// Notes, the status line, and our own commands.
+mod notes;
+
+// Where cargo is told to write.
+mod places;
+
+// The real cargo, and how it is not found.
+mod search;
+
+// The host's `package.json` and its cache directory.
+mod settings;
+
+// The environment: switches, HOME, TMPDIR.
+mod variables;
+
+use crate::support::command::Run;
+use crate::support::project::Project;
+use crate::tools::{WithStandIn as _, listing, package};
+
+/// Nothing ran, this was said, and nothing was written.
+#[track_caller]
+fn refused(project: &Project, run: Run, message: &str) {
+    refused_after(project, run, message, &[]);
+}
+
+/// The same, but these paths of the project are there afterwards.
+#[track_caller]
+fn refused_after(project: &Project, run: Run, message: &str, new: &[&str]) {
+    let before = listing(project.root());
+    run.finish().code(125).stdout("").stderr(message);
+    let after = listing(project.root());
+    let added: Vec<_> = after.iter().filter(|path| !before.contains(path)).collect();
+    let expected: Vec<_> = new
+        .iter()
+        .map(|path| {
+            let path = project.path(path);
+            path.strip_prefix(project.root()).unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(added, expected.iter().collect::<Vec<_>>());
+    assert!(before.iter().all(|path| after.contains(path)));
+}
+
+/// The control of all the refusals: without the fault, the same call runs.
+#[test]
+fn nothing_wrong() {
+    let project = package();
+    project
+        .on()
+        .env("STAND_IN", "mute")
+        .arg("build")
+        .success()
+        .stdout("")
+        .stderr("   Sandboxed project (strict)\n");
+}
