@@ -39,3 +39,33 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// An error with its causes, each of which is told once: some libraries write the cause into the
+/// message and give it as the cause as well.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if line.is_empty() {
+            line = text;
+        } else if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("c").context("b: c").context("a");
+        assert_eq!(one_line(&error), "a: b: c");
+        assert_eq!(one_line(&anyhow!("a")), "a");
+    }
+}

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
-use crate::error::Failure;
+use crate::error::{Failure, one_line};
 
 /// How much we say, and whether in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Voice {
 
     /// Prints an error with its causes and its `help:` lines.
     pub fn error(self, error: &anyhow::Error) {
-        self.line(Label::Error, format_args!("{error:#}"));
+        self.line(Label::Error, one_line(error));
         for failure in error.chain().filter_map(|e| e.downcast_ref::<Failure>()) {
             for line in failure.help_lines() {
                 self.line(Label::Help, line);

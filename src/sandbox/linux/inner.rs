@@ -12,6 +12,7 @@ use super::process::{self, Identity, Side, Signals};
 use super::seccomp::{self, Arch, Options};
 use super::supervisor::Supervisor;
 use super::{domain, sys, view};
+use crate::error::one_line;
 use crate::exit;
 use crate::sandbox::{Ended, Job, jobserver};
 
@@ -30,7 +31,7 @@ pub(super) fn supervise(
 ) -> ! {
     let message = match serve(job, namespaces, outside, mask) {
         Ok(message) => message,
-        Err(error) => Message::Failed(format!("{error:#}")),
+        Err(error) => Message::Failed(one_line(&error)),
     };
     let _ = process::send(outside.as_fd(), &message.to_bytes());
     process::leave(0)
@@ -64,7 +65,7 @@ fn serve(
         Side::Child => {
             drop(ours);
             let error = become_program(job, replaced.as_deref(), &theirs, mask);
-            let message = Message::Failed(format!("{error:#}"));
+            let message = Message::Failed(one_line(&error));
             let _ = process::send(outside.as_fd(), &message.to_bytes());
             process::leave(exit::FAILURE)
         }
