@@ -226,7 +226,9 @@ impl Build<'_> {
             },
             resolver,
         )?;
-        plan(&facts)
+        let policy = plan(&facts)?;
+        targets::check_sources(&artifacts, project)?;
+        Ok(policy)
     }
 
     fn prepare(&self, cache: &Path, folders: Folders, project: &Project) -> Result<Prepared> {

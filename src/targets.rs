@@ -22,7 +22,7 @@ pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Re
         build.config.target_dir()?,
     ) {
         (Some(path), _) => path,
-        (None, Some(found)) => trusted(build, found)?,
+        (None, Some(found)) => trusted(build, found, resolver)?,
         (None, None) => project.workspace.join("target"),
     };
     let mut folders = vec![target];
@@ -42,7 +42,7 @@ pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Re
             }
         };
         let origin = found.origin;
-        folders.push(trusted(build, Found { value, origin })?);
+        folders.push(trusted(build, Found { value, origin }, resolver)?);
     }
     folders.extend(line.artifact_dir.as_ref().map(here));
 
@@ -57,7 +57,7 @@ pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Re
 }
 
 /// A setting's path; one that a dependency's configuration names counts only inside the package.
-fn trusted(build: &Build<'_>, found: Found<PathBuf>) -> Result<PathBuf> {
+fn trusted(build: &Build<'_>, found: Found<PathBuf>, resolver: &mut Resolver) -> Result<PathBuf> {
     let Origin::File {
         path: file,
         found: first,
@@ -67,9 +67,13 @@ fn trusted(build: &Build<'_>, found: Found<PathBuf>) -> Result<PathBuf> {
     };
     let distrusted = config::distrusted(build.directory, &build.host.root);
     let package = build.host.package.as_ref().map(|package| &package.dir);
-    if !distrusted.iter().any(|path| **path == *first)
-        || package.is_some_and(|folder| found.value.starts_with(folder))
-    {
+    // Resolved first: `x/../..` begins with `x`.
+    let inside = package.is_some_and(|folder| {
+        resolver
+            .resolve(&found.value)
+            .is_some_and(|real| real.starts_with(folder))
+    });
+    if inside || !distrusted.iter().any(|path| **path == *first) {
         return Ok(found.value);
     }
     Err(Failure::new(format!(
@@ -101,6 +105,27 @@ fn resolve(build: &Build<'_>, folder: &Path, resolver: &mut Resolver) -> Result<
         .into());
     }
     Ok(real)
+}
+
+/// Refuses a folder with sources in it, which the next build would compile: unlike `plan`, this
+/// knows all packages.
+pub fn check_sources(folders: &[PathBuf], project: &Project) -> Result<()> {
+    for folder in folders {
+        let mut packages = project.manifests.iter().filter_map(|path| path.parent());
+        let found = packages
+            .find(|package| package.starts_with(folder) || folder.starts_with(package.join("src")));
+        if let Some(package) = found {
+            return Err(Failure::new(format!(
+                "the target folder `{}` holds sources of the package in `{}`, which a build must \
+                 not write",
+                folder.display(),
+                package.display()
+            ))
+            .help("choose another one with `--target-dir` or `CARGO_TARGET_DIR`")
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Creates the folders that cargo may write: it could not create them from inside.
