@@ -156,10 +156,16 @@ impl Signals {
     pub(super) fn wait(&self) -> io::Result<(libc::c_int, bool)> {
         // SAFETY: zeros are a valid siginfo_t, and the kernel fills it in.
         let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
-        // SAFETY: both are valid for the time of the call.
-        let signal = unsafe { libc::sigwaitinfo(&raw const self.0, &raw mut info) };
-        check(signal)?;
-        Ok((signal, info.si_code <= 0))
+        loop {
+            // SAFETY: both are valid for the time of the call.
+            let signal = unsafe { libc::sigwaitinfo(&raw const self.0, &raw mut info) };
+            match check(signal) {
+                Ok(()) => return Ok((signal, info.si_code <= 0)),
+                // ^Z and fg: a continued process finds the call interrupted (signal(7)).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// A descriptor that is readable while one of these is pending.
