@@ -39,8 +39,18 @@ pub struct Build<'a> {
     pub places: &'a Places,
 }
 
-/// The name of the one run that builds; the others fetch.
-const BUILD: &str = "build";
+/// One start of cargo.
+#[derive(Debug)]
+struct Run<'a> {
+    /// What its policy's file is called by.
+    kind: &'static str,
+    /// What tells it from the others of this call.
+    name: &'a str,
+    directory: &'a Path,
+    arguments: &'a [OsString],
+    /// Where its standard output goes, if not where ours goes.
+    output: Option<&'a fs::File>,
+}
 
 /// A policy, and the folders that were made for it.
 #[derive(Debug)]
@@ -90,14 +100,15 @@ impl Build<'_> {
         };
         let prepared = self.prepare(&cache, folders, &project)?;
         announce(&prepared.policy);
-        self.start(
-            &prepared.policy,
-            &cache,
-            &prepared.folders,
-            BUILD,
-            &self.invocation.arguments,
-            None,
-        )
+        let run = Run {
+            kind: "buildrs",
+            name: "build",
+            // As typed: cargo enters the folder of `-C` itself.
+            directory: &self.invocation.directory,
+            arguments: &self.invocation.arguments,
+            output: None,
+        };
+        self.start(&prepared.policy, &cache, &prepared.folders, &run)
     }
 
     /// The policy of the build, without running it; nothing is fetched.
@@ -176,16 +187,19 @@ impl Build<'_> {
             });
         }
         let package = self.manifest.parent().unwrap_or(self.manifest);
-        let started = Build {
+        let run = Run {
+            kind: "fetch",
+            name,
+            // Not where the user is: a dependency's configuration could be in force there.
             directory: if step.in_place {
                 package
             } else {
                 &self.host.root
             },
-            ..*self
+            arguments: &step.arguments,
+            output: step.output.as_ref(),
         };
-        let output = step.output.as_ref();
-        started.start(&policy, cache, folders, name, &step.arguments, output)
+        self.start(&policy, cache, folders, &run)
     }
 
     fn inputs<'b>(&'b self, cache: &'b Path, folders: &'b Folders) -> Inputs<'b> {
@@ -242,36 +256,33 @@ impl Build<'_> {
         policy: &Policy,
         cache: &Path,
         folders: &Folders,
-        name: &str,
-        arguments: &[OsString],
-        output: Option<&fs::File>,
+        run: &Run<'_>,
     ) -> Result<Ended> {
         let package = self
             .host
             .package
             .as_ref()
             .map(|package| package.name.as_os_str());
-        let kind = if name == BUILD { "buildrs" } else { "fetch" };
-        let file = cache::file_name(kind, package, sandbox::PLATFORM);
+        let file = cache::file_name(run.kind, package, sandbox::PLATFORM);
         let record = cache::write_atomic(
             cache,
             &file,
             sandbox::record(policy, &self.subject())?.as_bytes(),
         )?;
-        let scratch = folders.root.path().join(name);
+        let scratch = folders.root.path().join(run.name);
         fs::create_dir(&scratch)
             .with_context(|| format!("failed to create `{}`", scratch.display()))?;
         sandbox::run(&Job {
             policy,
             program: self.cargo,
-            arguments,
+            arguments: run.arguments,
             environment: &environment(self.invocation, policy),
-            directory: self.directory,
+            directory: run.directory,
             record: &record,
             scratch: &scratch,
             namespaces: self.options.namespaces,
             landlock: self.options.landlock,
-            output,
+            output: run.output,
         })
     }
 
