@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow};
 
 pub use paths::Resolver;
 
+use crate::app::SHIM;
 use crate::error::Failure;
 use crate::host::{Host, Settings, secret_files};
 use crate::invocation::Invocation;
@@ -115,7 +116,8 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
     let workspace = canonical(workspace, &mut resolver)?;
     let package = canonical(inputs.package, &mut resolver)?;
     check_workspace(inputs, &workspace, &package)?;
-    // The links on the way to where the user stands.
+    // The links on the way to where the user stands, and cargo with `-C`.
+    resolver.existing(&invocation.directory);
     resolver.existing(inputs.directory);
     let kept_names: Vec<OsString> = inputs
         .settings
@@ -144,7 +146,8 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         .flat_map(std::env::split_paths)
         .filter_map(|path| resolver.existing(&path))
         .collect();
-    let build_variables = build_variables(&kept, &mut resolver);
+    let mut build_variables = build_variables(&kept, &mut resolver);
+    build_variables.extend(ourselves(invocation, &mut resolver));
     let mut granted = Vec::new();
     for path in inputs.settings.read_paths(&host.root, Some(&places.home))? {
         granted.extend(resolver.existing(&path));
@@ -191,15 +194,31 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         links: resolver.into_links(),
         fetch_writes,
         removed,
-        set: vec![
-            ("TMPDIR".into(), inputs.temporary.into()),
-            (
-                "CARGO_NET_OFFLINE".into(),
-                (inputs.network == Network::Denied).to_string().into(),
-            ),
-        ],
+        set: set(inputs),
         workspace,
     })
+}
+
+/// The variables that the build gets from us.
+fn set(inputs: &Inputs<'_>) -> Vec<(OsString, OsString)> {
+    let offline = (inputs.network == Network::Denied).to_string();
+    let mut set: Vec<(OsString, OsString)> = vec![
+        ("TMPDIR".into(), inputs.temporary.into()),
+        ("CARGO_NET_OFFLINE".into(), offline.into()),
+    ];
+    // A relative one is meant from the current folder, which is not where cargo fetches.
+    let homes = [
+        ("CARGO_HOME", Some(&inputs.places.cargo_home)),
+        ("RUSTUP_HOME", inputs.places.rustup_home.as_ref()),
+    ];
+    for (name, home) in homes {
+        if let (Some(value), Some(home)) = (inputs.invocation.variable(name), home)
+            && Path::new(value).is_relative()
+        {
+            set.push((name.into(), home.into()));
+        }
+    }
+    set
 }
 
 fn canonical(path: &Path, resolver: &mut Resolver) -> Result<PathBuf> {
@@ -304,6 +323,24 @@ fn build_variables(
         found.extend(program.map(|path| (name, path)));
     }
     found
+}
+
+/// Our program and the shim, for a build script that calls cargo: it finds us again, on `PATH`.
+fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString, PathBuf)> {
+    // The names first: what they lead through is remembered.
+    let named = [
+        Some(PathBuf::from(&invocation.program)),
+        invocation.variable(SHIM).map(PathBuf::from),
+    ];
+    let named = named
+        .into_iter()
+        .flatten()
+        .filter_map(|path| resolver.existing(&path))
+        .filter(|path| files::is_program(path));
+    named
+        .chain([invocation.executable.clone()])
+        .map(|path| ("the call itself".into(), path))
+        .collect()
 }
 
 /// Secrets of the system whose names are not known beforehand.
