@@ -32,3 +32,7 @@ mod tools;
 // Bad input and systems that cannot confine a build: exact errors, and nothing is left behind.
 #[cfg(unix)]
 mod messages;
+
+// What reaches cargo, and what comes back: arguments, environment, streams, signals, statuses.
+#[cfg(unix)]
+mod invocation;

@@ -5,7 +5,8 @@
 //!
 //! `STAND_IN` says what to do: `exit 7`, `kill 15` (itself), `wait` (until a signal is counted),
 //! `echo` (standard input to standard output), `mute` (nothing). Without it, the program prints
-//! its arguments, its directory and its environment.
+//! its arguments, its directory and its environment. `token`, `descriptors`, `terminal` and
+//! `family` are for the tests of what is inherited and of what is left running.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,10 +26,15 @@ unsafe extern "C" {
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static LAST: AtomicI32 = AtomicI32::new(0);
+static CONTINUED: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn count(number: i32) {
     LAST.store(number, Ordering::Release);
     COUNT.fetch_add(1, Ordering::AcqRel);
+}
+
+extern "C" fn note(_: i32) {
+    CONTINUED.fetch_add(1, Ordering::AcqRel);
 }
 
 fn main() -> ExitCode {
@@ -98,8 +104,20 @@ fn act(arguments: &[OsString]) -> ExitCode {
         "descriptors" => {
             // F_GETFD
             // SAFETY: it only asks.
-            let open = (3..64).filter(|fd| unsafe { fcntl(*fd, 1, 0) } != -1);
+            let open = (20..64).filter(|fd| unsafe { fcntl(*fd, 1, 0) } != -1);
             say(format_args!("{:?}\n", open.collect::<Vec<_>>()));
+            ExitCode::SUCCESS
+        }
+        "token" => token(),
+        "family" => {
+            let far = "setsid sleep 600 & sleep 600 & wait";
+            let mut near = std::process::Command::new("sh")
+                .args(["-c", far])
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+            say(format_args!("ready\n"));
+            near.wait().unwrap();
             ExitCode::SUCCESS
         }
         "terminal" => {
@@ -113,6 +131,33 @@ fn act(arguments: &[OsString]) -> ExitCode {
         }
         end_so => end(end_so),
     }
+}
+
+/// Takes a token from the jobserver that `MAKEFLAGS` names, and gives it back.
+fn token() -> ExitCode {
+    let flags = variable("MAKEFLAGS").unwrap();
+    let server = flags
+        .split(' ')
+        .find_map(|word| word.strip_prefix("--jobserver-auth="));
+    let (read, write) = match server.unwrap().strip_prefix("fifo:") {
+        Some(path) => (path.to_owned(), path.to_owned()),
+        None => {
+            let (read, write) = server.unwrap().split_once(',').unwrap();
+            (
+                format!("/proc/self/fd/{read}"),
+                format!("/proc/self/fd/{write}"),
+            )
+        }
+    };
+    // Opened for both, a named pipe does not wait for another end.
+    let mut options = std::fs::OpenOptions::new();
+    let mut from = options.read(true).write(read == write).open(read).unwrap();
+    let mut to = std::fs::OpenOptions::new().write(true).open(write).unwrap();
+    let mut token = [0];
+    from.read_exact(&mut token).unwrap();
+    to.write_all(&token).unwrap();
+    say(format_args!("token {}\n", token.escape_ascii()));
+    ExitCode::SUCCESS
 }
 
 /// `exit 7` or `kill 15`.
@@ -135,10 +180,17 @@ fn wait() -> ExitCode {
         // SAFETY: the handler only touches atomics.
         unsafe { signal(number, handler as usize) };
     }
+    let noted: extern "C" fn(i32) = note;
+    // SIGCONT
+    // SAFETY: the handler only touches atomics.
+    unsafe { signal(18, noted as usize) };
     // SAFETY: it always succeeds.
     say(format_args!("ready {}\n", unsafe { getpid() }));
     let mut patience = 600;
     while COUNT.load(Ordering::Acquire) == 0 && patience > 0 {
+        if CONTINUED.swap(0, Ordering::AcqRel) > 0 {
+            say(format_args!("continued\n"));
+        }
         std::thread::sleep(Duration::from_millis(50));
         patience -= 1;
     }
