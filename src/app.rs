@@ -1,6 +1,7 @@
 //! The whole story of one call, from top to bottom: parse what the user typed, find the real
 //! cargo, gather facts, decide a policy, enforce it, run, report.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -161,7 +162,11 @@ impl<'a> Call<'a> {
         let places = Places::find(invocation, &mut Resolver::default())?;
         let directory = typed.directory.as_ref().map_or_else(
             || invocation.directory.clone(),
-            |path| invocation.resolve(path),
+            |path| {
+                let path = invocation.resolve(path);
+                // As the kernel will name it to cargo: a link must not hide a `node_modules`.
+                std::fs::canonicalize(&path).unwrap_or(path)
+            },
         );
         let config = Config::load(
             &directory,
@@ -169,7 +174,19 @@ impl<'a> Call<'a> {
             &typed.config,
             &invocation.environment,
         )?;
-        let command = command::classify(&invocation.arguments, |name| config.alias(name))?;
+        // Whoever else wrote it, an alias must not be a dependency's: it is what the user typed, and
+        // its options are obeyed like the user's own.
+        let distrusted = config::distrusted(&directory, Path::new("/"));
+        let command = command::classify(&invocation.arguments, |name| {
+            let files = config.alias_files(name);
+            if files
+                .iter()
+                .any(|file| distrusted.iter().any(|path| path == file))
+            {
+                return Err(distrust(&distrusted).into());
+            }
+            config.alias(name)
+        })?;
         let manifest = build::manifest(&command.line, &directory);
         let homes = Homes {
             user: Some(places.home.clone()),
@@ -177,9 +194,7 @@ impl<'a> Call<'a> {
         };
         let host = host::locate(&directory, &manifest, &homes)?;
         let settings = host.settings()?;
-        let mut project = vec![host.root.clone()];
-        project.extend(host.package.iter().map(|package| package.dir.clone()));
-        let cargo = real_cargo(invocation, Some(&places), &project)?;
+        let cargo = real_cargo(invocation, Some(&places), &project(&host))?;
         Ok(Self {
             invocation,
             cargo,
@@ -262,6 +277,13 @@ fn distrust(files: &[PathBuf]) -> Failure {
     .help("run cargo from the host's folder, with `--manifest-path`")
 }
 
+/// Folders whose programs are a dependency's or a build's.
+fn project(host: &Host) -> Vec<PathBuf> {
+    let mut project = vec![host.root.clone()];
+    project.extend(host.package.iter().map(|package| package.dir.clone()));
+    project
+}
+
 fn real_cargo(
     invocation: &Invocation,
     places: Option<&Places>,
@@ -269,15 +291,34 @@ fn real_cargo(
 ) -> Result<PathBuf> {
     let mut ours = vec![invocation.executable.clone()];
     ours.extend(invocation.variable(SHIM).map(PathBuf::from));
+    search(invocation, places, &ours, project).real_cargo()
+}
+
+/// `PATH` without what a dependency could fill.
+pub fn path_outside_project(build: &Build<'_>) -> Option<OsString> {
+    search(
+        build.invocation,
+        Some(build.places),
+        &[],
+        &project(build.host),
+    )
+    .path_outside_project()
+}
+
+fn search<'a>(
+    invocation: &'a Invocation,
+    places: Option<&'a Places>,
+    ours: &'a [PathBuf],
+    project: &'a [PathBuf],
+) -> find::Search<'a> {
     find::Search {
         path: invocation.variable("PATH"),
         replacement: invocation.variable(find::OVERRIDE),
-        ours: &ours,
+        ours,
         project,
         home: places.map(|places| places.home.as_path()),
         cargo_home: places.map(|places| places.cargo_home.as_path()),
     }
-    .real_cargo()
 }
 
 /// Becomes the real cargo, without a sandbox: what the user asked for, or has inside one already.

@@ -167,11 +167,24 @@ impl Build<'_> {
         } else {
             Network::Denied
         };
+        let artifacts = match &step.workspace {
+            Some(workspace) if self.host.package.is_some() => {
+                let project = Project {
+                    workspace: workspace.clone(),
+                    manifests: Vec::new(),
+                    // Where it is, only cargo could tell, so no manifest can name it either.
+                    build_directory: Some(workspace.join("target")),
+                };
+                targets::find(self, &project, &mut Resolver::default())?
+            }
+            _ => Vec::new(),
+        };
         let facts = gather::facts(
             &Inputs {
                 network,
                 project: None,
                 artifacts: &[],
+                fetch_hides: &artifacts,
                 fetch_writes: &step.writes,
                 fetch_reads: &step.reads,
                 ..self.inputs(cache, folders)
@@ -179,6 +192,10 @@ impl Build<'_> {
             Resolver::default(),
         )?;
         let mut policy = plan(&facts)?;
+        // cargo starts `rustc` and perhaps `git` from there, here with a network.
+        if let Some(path) = crate::app::path_outside_project(self) {
+            policy.set.push(("PATH".into(), path));
+        }
         // cargo would warn that it has no use for a jobserver here.
         for name in ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"] {
             policy.removed.push(Removed {
@@ -217,6 +234,7 @@ impl Build<'_> {
             project: None,
             artifacts: &[],
             network: Network::Denied,
+            fetch_hides: &[],
             fetch_writes: &[],
             fetch_reads: &[],
         }

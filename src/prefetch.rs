@@ -27,6 +27,9 @@ pub struct Step {
     pub reads: Vec<PathBuf>,
     /// What it may write.
     pub writes: Vec<PathBuf>,
+    /// The workspace whose artifacts it must not see: a build wrote them, and a manifest among them
+    /// could name a URL that carries what the build found out.
+    pub workspace: Option<PathBuf>,
     /// Does it start where the manifest is, and not in the host's folder?
     pub in_place: bool,
     /// Where its standard output goes.
@@ -77,7 +80,7 @@ pub fn prefetch(
         return in_place(request, run);
     };
     let key = key(request);
-    let state = format!("state-{}.json", cache::digest(key.as_bytes()));
+    let state = format!("state-{key}.json");
     if let Some(project) = Remembered::recall(&request.cache.join(&state), &key) {
         return Ok(Fetched::Project(project));
     }
@@ -90,6 +93,7 @@ pub fn prefetch(
         network: false,
         reads: Vec::new(),
         writes: Vec::new(),
+        workspace: None,
         in_place: false,
         output: None,
     };
@@ -106,6 +110,7 @@ pub fn prefetch(
     let lock = Lock::open(&workspace.root, request.locked)?;
     step.writes = caches(request.cargo_home)?;
     step.writes.extend(lock.path());
+    step.workspace = Some(workspace.root.clone());
     if !request.offline {
         step.arguments = arguments(request, manifest, &["fetch"]);
         step.network = true;
@@ -151,6 +156,7 @@ fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) 
         network: !request.offline,
         reads: neighbours(named_by(folder), &[&workspace, request.cargo_home]),
         writes,
+        workspace: Some(workspace.clone()),
         in_place: true,
         output: None,
     })?;
@@ -220,13 +226,15 @@ fn arguments(request: &Request<'_>, manifest: &str, own: &[&str]) -> Vec<OsStrin
     arguments
 }
 
+/// A digest: options and variables may hold tokens, and the build can read the cache directory.
 fn key(request: &Request<'_>) -> String {
     // Debug output is lossless, and two projects must never share an answer.
     let paths = [request.manifest.as_os_str()];
-    format!(
+    let text = format!(
         "{:?} {paths:?} {:?} {:?} {:?} {}",
         request.toolchain, request.config, request.unstable, request.locked, request.context
-    )
+    );
+    cache::digest(text.as_bytes())
 }
 
 /// cargo's caches, created where missing so that the sandbox can name them.

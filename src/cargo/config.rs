@@ -108,6 +108,24 @@ impl Config {
         }
     }
 
+    /// The files that give the alias its words.
+    pub fn alias_files(&self, name: &str) -> Vec<&Path> {
+        let Ok(Some(entry)) = self.from_files.find(&format!("alias.{name}")) else {
+            return Vec::new();
+        };
+        let items = match &entry.value {
+            Value::List(items) => items.as_slice(),
+            _ => &[],
+        };
+        std::iter::once(entry)
+            .chain(items)
+            .filter_map(|entry| match &entry.origin {
+                Origin::File { found, .. } => Some(&**found),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// `CARGO_TARGET_DIR` or `build.target-dir`. The option `--target-dir`, which precedes both,
     /// is the caller's.
     pub fn target_dir(&self) -> Result<Option<Found<PathBuf>>> {

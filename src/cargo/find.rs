@@ -5,7 +5,7 @@
 //! folders that a dependency filled: `npm run` puts `node_modules/.bin` first.
 
 use std::env::consts::EXE_SUFFIX;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -91,13 +91,7 @@ impl Search<'_> {
         if !is_executable(&metadata) {
             return Err("`cargo` in it is not an executable file");
         }
-        let inside = |path: &Path| {
-            if has_node_modules(path) {
-                return Some("it belongs to `node_modules`");
-            }
-            let of_project = project.iter().any(|folder| path.starts_with(folder));
-            (of_project && !self.is_cargo_bin(path)).then_some("it is inside the project")
-        };
+        let inside = |path: &Path| self.inside(path, project);
         // What `PATH` says, where that leads, and where the file in it leads.
         let real_folder = fs::canonicalize(folder).map_err(|_| "it cannot be resolved")?;
         let real_file = fs::canonicalize(&file).map_err(|_| "it cannot be resolved")?;
@@ -110,6 +104,27 @@ impl Search<'_> {
             return Err("`cargo` in it is sandboxed-cargo");
         }
         Ok(Some(file))
+    }
+
+    /// The elements of `PATH` from which a program may be started with more rights than a build's.
+    pub fn path_outside_project(&self) -> Option<OsString> {
+        let project = self.boundaries();
+        let folders = std::env::split_paths(self.path?).filter(|folder| {
+            folder.is_absolute()
+                && both_names(folder)
+                    .iter()
+                    .all(|path| self.inside(path, &project).is_none())
+        });
+        std::env::join_paths(folders).ok()
+    }
+
+    /// Why a path belongs to a dependency or to a build.
+    fn inside(&self, path: &Path, project: &[PathBuf]) -> Option<&'static str> {
+        if has_node_modules(path) {
+            return Some("it belongs to `node_modules`");
+        }
+        let of_project = project.iter().any(|folder| path.starts_with(folder));
+        (of_project && !self.is_cargo_bin(path)).then_some("it is inside the project")
     }
 
     fn check_replacement(&self, file: &Path) -> Result<PathBuf> {

@@ -46,6 +46,8 @@ pub struct Inputs<'a> {
     /// Where cargo writes, as found; the target folder first.
     pub artifacts: &'a [PathBuf],
     pub network: Network,
+    /// What `cargo fetch` must not see, where this is for it.
+    pub fetch_hides: &'a [PathBuf],
     /// What `cargo fetch` may write, where this is for it.
     pub fetch_writes: &'a [PathBuf],
     /// What it may read besides.
@@ -192,6 +194,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         ),
         jobserver: jobserver(&kept, &mut resolver),
         links: resolver.into_links(),
+        fetch_hides: inputs.fetch_hides.to_vec(),
         fetch_writes,
         removed,
         set: set(inputs),

@@ -68,6 +68,8 @@ pub struct Facts {
     pub jobserver: Option<PathBuf>,
     /// The links that all these paths went through.
     pub links: Vec<Link>,
+    /// What builds wrote, which a run of `cargo fetch` must not see.
+    pub fetch_hides: Vec<PathBuf>,
     /// Files for cargo's own use that a run of `cargo fetch` may write.
     pub fetch_writes: Vec<PathBuf>,
     pub removed: Vec<Removed>,
@@ -289,6 +291,12 @@ fn hidden(facts: &Facts) -> Vec<Rule> {
             .project_secrets
             .iter()
             .map(|path| rule(path, "tokens and passwords")),
+    );
+    hidden.extend(
+        facts
+            .fetch_hides
+            .iter()
+            .map(|path| rule(path, "written by builds, which a fetch must not obey")),
     );
     // What the build must write or was given to read cannot be hidden by a folder around it.
     let needed = |path: &Path| {

@@ -43,6 +43,7 @@ fn facts() -> Facts {
         aliases: vec!["/srv/people/u".into()],
         jobserver: None,
         links: vec![],
+        fetch_hides: vec![],
         fetch_writes: vec![],
         removed: vec![],
         set: vec![],
