@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::state::survivors;
 use super::table::{Attack, Judge, TABLE};
-use super::world::{Build, World, survivors};
+use super::world::{Build, World};
 use crate::support::system;
 
 /// What became of one action.

@@ -4,6 +4,8 @@
 mod configuration;
 mod judge;
 mod replays;
+mod secrets;
+mod state;
 mod table;
 mod terminal;
 mod world;

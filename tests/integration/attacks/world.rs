@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::table::{self, Attack, Judge, TABLE};
+use super::secrets;
+use super::state::{
+    block_device, file_state, one_processor, own_control_group, process_state, survivors,
+};
+use super::table::{Attack, Class, Judge, TABLE};
 use super::{Form, Mode};
 use crate::support::canary::Canary;
 use crate::support::project::{Project, write};
@@ -134,11 +138,11 @@ impl World {
     }
 
     fn write_secrets(&self) {
-        for (name, path) in table::HOME_SECRETS {
+        for (name, path) in secrets::HOME_SECRETS {
             self.project
                 .home_file(path, format!("# {}\n", self.needle(name)));
         }
-        for (name, path) in table::HOST_SECRETS {
+        for (name, path) in secrets::HOST_SECRETS {
             self.project
                 .file(path, format!("// {}\n", self.needle(name)));
         }
@@ -161,8 +165,8 @@ impl World {
             self.project.home_file(path, "");
         }
         self.project
-            .home_file(table::REGISTRY_SOURCE, "")
-            .home_file(table::REGISTRY_CACHE, "");
+            .home_file(secrets::REGISTRY_SOURCE, "")
+            .home_file(secrets::REGISTRY_CACHE, "");
         self.project
             .home_file(".rustup/settings.toml", "version = \"12\"\n");
         let size = fs::File::create(self.secret("stat-hidden")).unwrap();
@@ -271,7 +275,7 @@ impl World {
             _ => {}
         }
         let alone = name == "list-processes" || name.starts_with("ancestor-");
-        if attack.class == super::table::Class::Process && !alone {
+        if attack.class == Class::Process && !alone {
             self.start(name);
         }
     }
@@ -409,7 +413,7 @@ impl World {
         let project = &self.project;
         let run = mode.cargo(project);
         let mut command = run.args(["build", "--offline"]).into_command();
-        for (name, shape) in table::VARIABLES {
+        for (name, shape) in secrets::VARIABLES {
             let value = shape.replace('*', &self.needle(&format!("variable-{name}")));
             command.env(name, value);
         }
@@ -468,98 +472,4 @@ impl Drop for World {
         // The moving daemon looks for the stop file every few milliseconds.
         std::thread::sleep(Duration::from_millis(300));
     }
-}
-
-/// Processes whose last argument starts with `id`.
-pub(crate) fn survivors(id: &str) -> Vec<i32> {
-    let named = |pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        line.trim_end_matches('\0')
-            .rsplit('\0')
-            .next()
-            .is_some_and(|last| last.starts_with(id))
-    };
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(named)
-        .collect()
-}
-
-/// Everything that a call could change; the time of the last status change gives away the rest.
-fn file_state(path: &Path) -> Option<String> {
-    let m = fs::symlink_metadata(path).ok()?;
-    Some(format!(
-        "{} {:o} {} {} {} {} {}.{} {}.{}",
-        m.ino(),
-        m.mode(),
-        m.uid(),
-        m.gid(),
-        m.size(),
-        m.nlink(),
-        m.mtime(),
-        m.mtime_nsec(),
-        m.ctime(),
-        m.ctime_nsec()
-    ))
-}
-
-fn process_state(pid: u32) -> String {
-    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
-    let stat = read("stat");
-    let fields: Vec<_> = stat
-        .rsplit_once(')')
-        .map_or("", |s| s.1)
-        .split_whitespace()
-        .collect();
-    // A process that waits for its end may be asleep in one of two ways.
-    let state = fields.first().map(|state| state.replace('R', "S"));
-    // `nice` and the scheduling policy, as proc(5) counts them.
-    let scheduling = [fields.get(19 - 3), fields.get(41 - 3)];
-    let status = read("status");
-    let processors = status
-        .lines()
-        .find(|line| line.starts_with("Cpus_allowed:"));
-    format!(
-        "{state:?} {scheduling:?} {processors:?} {} {} {}",
-        read("limits"),
-        read("oom_score_adj"),
-        system::io_priority(pid)
-    )
-}
-
-/// A mask of the first processor that we may use, or 0 if there is no other.
-fn one_processor() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let list = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-        .unwrap();
-    let first = list.trim().split([',', '-']).next().unwrap();
-    if list.trim() == first {
-        0
-    } else {
-        first.parse().map_or(0, |n: u32| 1 << n.min(63))
-    }
-}
-
-/// Our folder in the hierarchy of cgroups(7), version 2, wherever it is mounted.
-fn own_control_group() -> Option<PathBuf> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
-    let folder = Path::new(mounted.split(' ').nth(4)?).join(own);
-    folder.join("cgroup.procs").exists().then_some(folder)
-}
-
-fn block_device() -> String {
-    let table = fs::read_to_string("/proc/partitions").unwrap_or_default();
-    table
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(3))
-        .map(|name| format!("/dev/{name}"))
-        .find(|path| Path::new(path).exists())
-        .unwrap_or_default()
 }

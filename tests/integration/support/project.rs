@@ -100,7 +100,10 @@ impl Project {
 
     /// The real one.
     pub(crate) fn plain(&self) -> Run {
-        self.run(toolchain::cargo())
+        // Ours gives every build a temporary folder of its own, which goes away.
+        let temporary = self.root().join("tmp");
+        std::fs::create_dir_all(&temporary).unwrap();
+        self.run(toolchain::cargo()).env("TMPDIR", temporary)
     }
 
     /// Any program, with the environment of the throw-away home and nothing else.
