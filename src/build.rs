@@ -266,6 +266,9 @@ impl Build<'_> {
     fn prepare(&self, cache: &Path, folders: Folders, project: &Project) -> Result<Prepared> {
         let policy = self.policy(sandbox::PLATFORM, cache, &folders, project)?;
         targets::create(&policy)?;
+        if self.host.package.is_some() {
+            targets::check_names(&policy.artifacts, cache)?;
+        }
         Ok(Prepared { policy, folders })
     }
 

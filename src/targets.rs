@@ -1,5 +1,6 @@
 //! The folders that cargo writes artifacts to: found as cargo finds them, and created outside.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,10 @@ use crate::build::Build;
 use crate::cargo::config::{self, BuildDirectory, Found, Origin};
 use crate::error::Failure;
 use crate::gather::Resolver;
+use crate::host::cache;
 use crate::policy::Policy;
 use crate::project::Project;
+use crate::sandbox::files::{self, Names};
 
 /// The target folder, and further ones if cargo was told so; none needs to exist.
 pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Result<Vec<PathBuf>> {
@@ -146,6 +149,63 @@ pub fn create(policy: &Policy) -> Result<()> {
     Ok(())
 }
 
+/// Refuses artifacts of a package that are other files as well.
+///
+/// pnpm and bun install packages as hard links to a store that all projects share, where files of
+/// equal contents are one. A package that brings a target folder with a copy of somebody else's
+/// file would get that file itself to write.
+///
+/// A build cannot make such links, so each folder is looked through only once, which `cache` notes.
+pub fn check_names(folders: &[PathBuf], cache: &Path) -> Result<()> {
+    for folder in folders {
+        let identity = fs::symlink_metadata(folder)
+            .ok()
+            .and_then(|metadata| files::identity(&metadata));
+        let note = identity.map(|identity| {
+            let text = format!("{} {identity}", folder.display());
+            format!("target-{}", cache::digest(text.as_bytes()))
+        });
+        if note.as_ref().is_some_and(|note| cache.join(note).is_file()) {
+            continue;
+        }
+        if let Some(file) = with_names_elsewhere(folder) {
+            return Err(Failure::new(format!(
+                "`{}` is also a file outside the package's target folder, which a build must not write",
+                file.display()
+            ))
+            .help(format!("remove `{}`; a package should not bring one", folder.display()))
+            .into());
+        }
+        if let Some(note) = note {
+            cache::write_atomic(cache, &note, b"")?;
+        }
+    }
+    Ok(())
+}
+
+/// A file below `folder` that has a name elsewhere too.
+fn with_names_elsewhere(folder: &Path) -> Option<PathBuf> {
+    let mut pending = vec![folder.to_owned()];
+    let mut found: BTreeMap<Names, (u64, PathBuf)> = BTreeMap::new();
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if metadata.is_dir() {
+                pending.push(entry.path());
+            } else if let Some(names) = files::names(&metadata) {
+                let (count, _) = found.entry(names).or_insert_with(|| (0, entry.path()));
+                *count += 1;
+            }
+        }
+    }
+    found
+        .into_iter()
+        .find(|(names, (count, _))| *count < names.count)
+        .map(|(_, (_, path))| path)
+}
+
 /// As cargo does it, so that backups leave the folder out (<https://bford.info/cachedir/>).
 fn tag(folder: &Path) -> io::Result<()> {
     const TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -160,5 +220,34 @@ fn tag(folder: &Path) -> io::Result<()> {
         Ok(mut file) => file.write_all(TAG),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_name_elsewhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let target = root.join("target");
+        let cache = root.join("cache");
+        for folder in [&target.join("debug/deps"), &cache] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        // As cargo itself does it.
+        fs::write(target.join("debug/deps/x-1"), "").unwrap();
+        fs::hard_link(target.join("debug/deps/x-1"), target.join("debug/x")).unwrap();
+        let check = || check_names(std::slice::from_ref(&target), &cache);
+        check().unwrap();
+
+        fs::remove_dir_all(&target).unwrap();
+        fs::create_dir(&target).unwrap();
+        fs::write(root.join("store"), "").unwrap();
+        fs::hard_link(root.join("store"), target.join("y")).unwrap();
+        let error = check().unwrap_err().to_string();
+        assert!(error.contains("target/y"), "{error}");
     }
 }

@@ -1,16 +1,39 @@
 //! Questions about files that each operating system answers in its own way.
 
 #[cfg(unix)]
-pub use unix::{is_named_pipe, is_program, make_accessible};
+pub use unix::{Names, identity, is_named_pipe, is_program, make_accessible, names};
 
 #[cfg(not(unix))]
-pub use elsewhere::{is_named_pipe, is_program, make_accessible};
+pub use elsewhere::{Names, identity, is_named_pipe, is_program, make_accessible, names};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs;
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    use std::fs::{self, Metadata};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::path::Path;
+
+    /// A file that has other names as well.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Names {
+        pub file: (u64, u64),
+        /// How many names it has in all.
+        pub count: u64,
+    }
+
+    /// `None` for a file with one name, and for what is no file.
+    pub fn names(metadata: &Metadata) -> Option<Names> {
+        (!metadata.is_dir() && metadata.nlink() > 1).then(|| Names {
+            file: (metadata.dev(), metadata.ino()),
+            count: metadata.nlink(),
+        })
+    }
+
+    /// What no other folder has in common with this one, as long as both are there.
+    pub fn identity(metadata: &Metadata) -> Option<String> {
+        // A number may be used again once the folder has gone.
+        let created = metadata.created().ok();
+        Some(format!("{} {} {created:?}", metadata.dev(), metadata.ino()))
+    }
 
     /// May somebody execute this file?
     pub fn is_program(path: &Path) -> bool {
@@ -30,7 +53,22 @@ mod unix {
 
 #[cfg(not(unix))]
 mod elsewhere {
+    use std::fs::Metadata;
     use std::path::Path;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Names {
+        pub file: (u64, u64),
+        pub count: u64,
+    }
+
+    pub fn names(_: &Metadata) -> Option<Names> {
+        None
+    }
+
+    pub fn identity(_: &Metadata) -> Option<String> {
+        None
+    }
 
     pub fn is_program(path: &Path) -> bool {
         path.is_file()
