@@ -32,6 +32,8 @@ pub(super) fn facts(inputs: &Inputs<'_>, workspace: &Path, resolver: &mut Resolv
         let (more, named) = git_config_facts(&path, home);
         configs.extend(more);
         secrets.extend(named);
+        // Where git-credential-store(1) keeps them, if it does not in the home folder.
+        secrets.extend(resolver.existing(&path.join("credentials")));
     }
     Git {
         settings,

@@ -5,9 +5,10 @@
 mod git;
 mod mounts;
 mod paths;
+mod secrets;
 mod variables;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -135,8 +136,10 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         .cloned()
         .collect();
     let git = git::facts(inputs, &workspace, &mut resolver);
-    let project_secrets = secret_files(&[host.root.clone(), workspace.clone()]).files;
     let path_dependencies = path_dependencies(inputs, &workspace, &mut resolver);
+    let mut secret_roots = vec![host.root.clone(), workspace.clone()];
+    secret_roots.extend(path_dependencies.iter().cloned());
+    let project_secrets = secret_files(&secret_roots).files;
     let fetch_writes = inputs
         .fetch_writes
         .iter()
@@ -187,7 +190,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
             .chain(git.secrets)
             .collect(),
         granted,
-        system_secrets: system_secrets(),
+        system_secrets: secrets::elsewhere(places, inputs.profile == Profile::Compat),
         aliases: mounts::aliases(
             &fs::read("/proc/self/mountinfo").unwrap_or_default(),
             &closed,
@@ -343,22 +346,6 @@ fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString,
     named
         .chain([invocation.executable.clone()])
         .map(|path| ("the call itself".into(), path))
-        .collect()
-}
-
-/// Secrets of the system whose names are not known beforehand.
-fn system_secrets() -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir("/etc/ssh") else {
-        return Vec::new();
-    };
-    let is_key = |name: &OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(b"ssh_host_") && name.ends_with(b"_key")
-    };
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(is_key))
         .collect()
 }
 

@@ -28,10 +28,15 @@ const LISTS: &[&str] = &[
     "SSL_CERT_FILE",
 ];
 
-/// Places that are more than a build needs, whatever their name ends in.
+/// Places that are more than a build needs, whatever their name ends in: programs keep their tokens
+/// beside their settings.
 const NOT: &[&str] = &[
+    "CODEX_HOME",
+    "COMPOSER_HOME",
     "GNUPGHOME",
+    "GRADLE_USER_HOME",
     "HOME",
+    "MINIKUBE_HOME",
     "OLDPWD",
     "PASSWORD_STORE_DIR",
     "PWD",
@@ -66,7 +71,12 @@ fn names_build_path(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else {
         return false;
     };
-    if NOT.contains(&name) || name.starts_with("XDG_") || name.starts_with("SSH_") {
+    const SETTINGS: [&str; 2] = ["_CONFIG_DIR", "_CONFIG_HOME"];
+    if NOT.contains(&name)
+        || name.starts_with("XDG_")
+        || name.starts_with("SSH_")
+        || SETTINGS.iter().any(|suffix| name.ends_with(suffix))
+    {
         return false;
     }
     LISTS.contains(&name) || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
@@ -110,6 +120,8 @@ mod tests {
                 ("HOME", "/home/u"),
                 ("XDG_CONFIG_HOME", "/home/u/.config"),
                 ("PASSWORD_STORE_DIR", "/home/u/secret"),
+                ("GH_CONFIG_DIR", "/home/u/gh"),
+                ("HELM_CONFIG_HOME", "/home/u/helm"),
                 ("PATH", "/bin"),
                 ("EDITOR", "/bin/vi"),
                 ("OUT_DIR", "relative"),

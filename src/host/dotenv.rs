@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::file;
 
-/// So that even a huge project costs no more than a few milliseconds.
+/// So that even a huge project costs no more than a few milliseconds. Each root has its own: a
+/// dependency must not use up the host's with files of its own.
 const MOST_ENTRIES: usize = 4096;
 
 /// Folders that are large, made by tools, or protected in another way.
@@ -79,35 +80,50 @@ fn search(roots: &[PathBuf], most: usize) -> SecretFiles {
         .collect();
     roots.sort();
     roots.dedup();
-    let mut pending: VecDeque<(PathBuf, bool)> = roots
-        .iter()
-        .filter(|root| {
-            // Unless a folder that the search skips lies between, the other root's search comes
-            // here as well.
-            !roots.iter().any(|other| {
-                root.strip_prefix(other).is_ok_and(|below| {
-                    below.iter().next().is_some()
-                        && !below
-                            .iter()
-                            .any(|part| SKIPPED.iter().any(|name| part == *name))
-                })
+    let outermost = roots.iter().filter(|root| {
+        // Unless a folder that the search skips lies between, the other root's search comes
+        // here as well.
+        !roots.iter().any(|other| {
+            root.strip_prefix(other).is_ok_and(|below| {
+                below.iter().next().is_some()
+                    && !below
+                        .iter()
+                        .any(|part| SKIPPED.iter().any(|name| part == *name))
             })
         })
-        .map(|root| (root.clone(), true))
-        .collect();
+    });
 
     let mut files = BTreeMap::new();
-    let mut seen = 0;
     let mut complete = true;
-    'search: while let Some((directory, top)) = pending.pop_front() {
+    for root in outermost {
+        complete &= search_below(root, &roots, most, &mut files);
+    }
+    SecretFiles {
+        files: files
+            .into_iter()
+            .map(|(path, why)| Secret { path, why })
+            .collect(),
+        complete,
+    }
+}
+
+/// Was everything below `root` looked at?
+fn search_below(
+    root: &Path,
+    roots: &[PathBuf],
+    most: usize,
+    files: &mut BTreeMap<PathBuf, &'static str>,
+) -> bool {
+    let mut pending = VecDeque::from([(root.to_owned(), true)]);
+    let mut seen = 0;
+    while let Some((directory, top)) = pending.pop_front() {
         // What we cannot list the build cannot list either.
         let Ok(entries) = fs::read_dir(&directory) else {
             continue;
         };
         for entry in entries.flatten() {
             if seen == most {
-                complete = false;
-                break 'search;
+                return false;
             }
             seen += 1;
             let Ok(kind) = entry.file_type() else {
@@ -128,13 +144,7 @@ fn search(roots: &[PathBuf], most: usize) -> SecretFiles {
             }
         }
     }
-    SecretFiles {
-        files: files
-            .into_iter()
-            .map(|(path, why)| Secret { path, why })
-            .collect(),
-        complete,
-    }
+    true
 }
 
 /// Why a file of this name is a secret.

@@ -186,6 +186,18 @@ fn search_ends_at_the_limit_and_says_so() {
 }
 
 #[test]
+fn a_package_cannot_use_up_the_hosts_share() {
+    let tree = Tree::new();
+    for number in 0..30 {
+        tree.file(format!("node_modules/p/{number}"), "");
+    }
+    tree.file("apps/web/.env", "");
+    let found = search(&[tree.at(""), tree.at("node_modules/p")], 20);
+    assert!(!found.complete);
+    assert_eq!(found.files.len(), 1);
+}
+
+#[test]
 fn name_that_is_not_utf8_hides_nothing() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
