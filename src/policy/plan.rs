@@ -163,6 +163,12 @@ fn closed(facts: &Facts) -> Vec<Rule> {
         Platform::Macos => vec![],
     };
     if facts.profile == Profile::Compat {
+        if facts.network == Network::Internet {
+            // Builds may write there, and a fetch would send what a manifest's URL holds.
+            closed.extend(
+                shared_temporary(facts.platform).map(|path| rule(path, "written by builds")),
+            );
+        }
         return closed;
     }
     closed.push(rule(&facts.home, "the home folder"));
@@ -188,6 +194,20 @@ fn closed(facts: &Facts) -> Vec<Rule> {
             .map(|path| rule(path, "another name of a closed folder")),
     );
     closed
+}
+
+/// Is it somebody's home folder, whose `bin` is on PATH?
+fn is_home(folder: &Path) -> bool {
+    folder == Path::new("/root")
+        || [Some("/home"), Some("/Users")].contains(&folder.parent().and_then(Path::to_str))
+}
+
+fn shared_temporary(platform: Platform) -> impl Iterator<Item = &'static str> {
+    match platform {
+        Platform::Linux => ["/tmp", "/var/tmp"],
+        Platform::Macos => ["/private/tmp", "/private/var/tmp"],
+    }
+    .into_iter()
 }
 
 fn is_system(folder: &Path) -> bool {
@@ -228,6 +248,7 @@ fn readable(facts: &Facts) -> Vec<Rule> {
         if let Some(prefix) = path.parent()
             && path.ends_with("bin")
             && !prefix.ends_with(".local")
+            && !is_home(prefix)
         {
             allow(prefix, "the prefix of a folder on PATH");
         }
@@ -344,26 +365,13 @@ fn writable(facts: &Facts) -> Vec<Rule> {
             .map(|path| rule(path, "written by cargo fetch")),
     );
     if facts.profile == Profile::Compat && facts.network == Network::Denied {
-        writable.extend(match facts.platform {
-            Platform::Linux => [
-                rule("/tmp", "shared temporary files"),
-                rule("/var/tmp", "shared temporary files"),
-            ],
-            Platform::Macos => [
-                rule("/private/tmp", "shared temporary files"),
-                rule("/private/var/tmp", "shared temporary files"),
-            ],
-        });
-        for name in [".package-cache", ".package-cache-mutate", ".global-cache"] {
-            writable.push(rule(facts.cargo_home.join(name), "cargo's caches"));
-        }
-        for name in ["downloads", "tmp", "update-hashes"] {
-            writable.extend(
-                facts
-                    .rustup_home
-                    .iter()
-                    .map(|home| rule(home.join(name), "rustup's caches")),
-            );
+        writable.extend(
+            shared_temporary(facts.platform).map(|path| rule(path, "shared temporary files")),
+        );
+        // Two locks, which are empty. Not `.global-cache`: cargo deletes what is named there, by any
+        // path. Nor rustup's caches: it writes through links in them, and a build never installs.
+        for name in [".package-cache", ".package-cache-mutate"] {
+            writable.push(rule(facts.cargo_home.join(name), "cargo's locks"));
         }
     }
     writable

@@ -236,9 +236,18 @@ fn compat_reads_all_but_credentials_and_writes_shared_places() {
             "/tmp/x",
             "/var/tmp/x",
             "/home/u/.cargo/.package-cache",
-            "/home/u/.rustup/tmp/x",
         ],
         NEVER_WRITTEN,
+    );
+    // Later runs, outside the sandbox, delete and write where these lead.
+    assert_writes(
+        &policy,
+        &[],
+        &[
+            "/home/u/.cargo/.global-cache",
+            "/home/u/.rustup/update-hashes/stable",
+            "/home/u/.rustup/downloads/x",
+        ],
     );
 }
 
