@@ -147,6 +147,8 @@ pub struct Call<'a> {
     options: Options,
     places: Places,
     config: Config,
+    /// A dependency's configuration, where it would be taken for a host's.
+    sources: Vec<PathBuf>,
     /// The line after aliases, and what it does.
     pub command: Classified,
     /// Where cargo works: the current directory, or that of `-C`.
@@ -176,7 +178,9 @@ impl<'a> Call<'a> {
         )?;
         // Whoever else wrote it, an alias must not be a dependency's: it is what the user typed, and
         // its options are obeyed like the user's own.
-        let distrusted = config::distrusted(&directory, Path::new("/"));
+        let sources = config::distrusted_in_sources(&directory, &places.cargo_home);
+        let mut distrusted = config::distrusted(&directory, Path::new("/"));
+        distrusted.extend(sources.iter().cloned());
         let command = command::classify(&invocation.arguments, |name| {
             let files = config.alias_files(name);
             if files
@@ -202,6 +206,7 @@ impl<'a> Call<'a> {
             options: Options::read(invocation)?,
             places,
             config,
+            sources,
             command,
             directory,
             manifest,
@@ -213,6 +218,9 @@ impl<'a> Call<'a> {
     pub fn decide(&self) -> Decision {
         if self.switch == Switch::Off {
             return Decision::Off;
+        }
+        if !self.sources.is_empty() {
+            return Decision::Refuse(distrust(&self.sources));
         }
         let distrusted = config::distrusted(&self.directory, &self.host.root);
         match self.command.kind {

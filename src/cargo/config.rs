@@ -18,7 +18,7 @@ mod distrust;
 mod file;
 mod value;
 
-pub use distrust::distrusted;
+pub use distrust::{distrusted, distrusted_in_sources};
 pub use value::Origin;
 
 use value::{Entry, Value};

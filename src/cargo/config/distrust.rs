@@ -29,7 +29,28 @@ pub fn distrusted(directory: &Path, host: &Path) -> Vec<PathBuf> {
                 .components()
                 .any(|part| part.as_os_str() == OsStr::new("node_modules"))
         })
-        .flat_map(|folder| NAMES.iter().map(|name| folder.join(name)))
-        .filter(|path| fs::symlink_metadata(path).is_ok())
+        .flat_map(files_in)
         .collect()
+}
+
+/// The same where cargo keeps the sources of dependencies: whoever stands there, to look at one,
+/// is in a folder that is not his.
+pub fn distrusted_in_sources(directory: &Path, cargo_home: &Path) -> Vec<PathBuf> {
+    ["registry", "git"]
+        .iter()
+        .map(|name| cargo_home.join(name))
+        .filter(|sources| directory.starts_with(sources))
+        .flat_map(|sources| {
+            let folders = directory.ancestors();
+            folders.take_while(move |folder| **folder != *sources)
+        })
+        .flat_map(files_in)
+        .collect()
+}
+
+fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    NAMES
+        .iter()
+        .map(|name| folder.join(name))
+        .filter(|path| fs::symlink_metadata(path).is_ok())
 }

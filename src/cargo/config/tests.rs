@@ -582,6 +582,20 @@ fn files_of_dependencies_are_distrusted() {
     assert_eq!(elsewhere.len(), 3);
 }
 
+#[test]
+fn files_in_cargos_sources_are_distrusted() {
+    let tree = Tree::new()
+        .file("home/.cargo/config.toml", "")
+        .file("home/.cargo/git/checkouts/x/1/.cargo/config.toml", "")
+        .file("home/.cargo/git/checkouts/x/1/sub/Cargo.toml", "");
+    let home = tree.path("home/.cargo");
+    assert_eq!(
+        distrusted_in_sources(&tree.path("home/.cargo/git/checkouts/x/1/sub"), &home),
+        [tree.path("home/.cargo/git/checkouts/x/1/.cargo/config.toml")]
+    );
+    assert_eq!(distrusted_in_sources(&home, &home), [] as [PathBuf; 0]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_dangling_link_is_distrusted_too() {
