@@ -68,10 +68,10 @@ pub(super) fn programs(environment: &[(OsString, OsString)]) -> Vec<(OsString, P
 }
 
 fn names_build_path(name: &OsStr) -> bool {
+    const SETTINGS: [&str; 2] = ["_CONFIG_DIR", "_CONFIG_HOME"];
     let Some(name) = name.to_str() else {
         return false;
     };
-    const SETTINGS: [&str; 2] = ["_CONFIG_DIR", "_CONFIG_HOME"];
     if NOT.contains(&name)
         || name.starts_with("XDG_")
         || name.starts_with("SSH_")
