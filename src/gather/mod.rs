@@ -331,7 +331,7 @@ fn build_variables(
     found
 }
 
-/// Our program and the shim, for a build script that calls cargo: it finds us again, on `PATH`.
+/// The shim, and the way to our program, for a build script that calls cargo: it finds us again.
 fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString, PathBuf)> {
     // The names first: what they lead through is remembered.
     let named = [
@@ -343,10 +343,7 @@ fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString,
         .flatten()
         .filter_map(|path| resolver.existing(&path))
         .filter(|path| files::is_program(path));
-    named
-        .chain([invocation.executable.clone()])
-        .map(|path| ("the call itself".into(), path))
-        .collect()
+    named.map(|path| ("the call itself".into(), path)).collect()
 }
 
 /// The named pipe of GNU make 4.4 and later (GNU make manual, POSIX Jobserver Interaction).

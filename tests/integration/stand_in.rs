@@ -49,29 +49,23 @@ fn main() -> ExitCode {
         .find(|pair| *pair[0] == "--manifest-path")
         .map(|pair| PathBuf::from(pair[1]));
     match (first, manifest) {
-        ("locate-project" | "fetch" | "metadata", Some(manifest)) => step(first, &manifest),
+        ("fetch" | "metadata", Some(manifest)) => step(&words, &manifest),
         _ => act(&arguments),
     }
 }
 
-/// What is asked before a build.
-fn step(command: &str, manifest: &Path) -> ExitCode {
-    let failure = variable(&format!("STAND_IN_{}", command.to_uppercase()));
+/// What is asked before a build. It is noted in the one place that a fetch may write to.
+fn step(words: &[&OsString], manifest: &Path) -> ExitCode {
+    let command = words[0].to_str().unwrap();
     let folder = manifest.parent().unwrap().display();
     let registry = PathBuf::from(std::env::var_os("CARGO_HOME").unwrap()).join("registry");
-    match command {
-        "locate-project" => say(format_args!("{}\n", manifest.display())),
-        // The one place that a fetch may write to.
-        _ => {
-            let log = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(registry.join("runs"));
-            // A read-only CARGO_HOME keeps no log.
-            if let Ok(mut log) = log {
-                writeln!(log, "{command}").unwrap();
-            }
-        }
+    let log = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(registry.join("runs"));
+    // The first question is asked before anything may be written.
+    if let Ok(mut log) = log {
+        writeln!(log, "{command}").unwrap();
     }
     if command == "metadata" {
         say(format_args!(
@@ -80,7 +74,7 @@ fn step(command: &str, manifest: &Path) -> ExitCode {
             manifest.display()
         ));
     }
-    match failure {
+    match variable(&format!("STAND_IN_{}", command.to_uppercase())) {
         Some(status) => end(&status),
         None => ExitCode::SUCCESS,
     }
@@ -139,15 +133,15 @@ fn token() -> ExitCode {
     let server = flags
         .split(' ')
         .find_map(|word| word.strip_prefix("--jobserver-auth="));
-    let (read, write) = match server.unwrap().strip_prefix("fifo:") {
-        Some(path) => (path.to_owned(), path.to_owned()),
-        None => {
-            let (read, write) = server.unwrap().split_once(',').unwrap();
-            (
-                format!("/proc/self/fd/{read}"),
-                format!("/proc/self/fd/{write}"),
-            )
-        }
+    let server = server.unwrap();
+    let (read, write) = if let Some(path) = server.strip_prefix("fifo:") {
+        (path.to_owned(), path.to_owned())
+    } else {
+        let (read, write) = server.split_once(',').unwrap();
+        (
+            format!("/proc/self/fd/{read}"),
+            format!("/proc/self/fd/{write}"),
+        )
     };
     // Opened for both, a named pipe does not wait for another end.
     let mut options = std::fs::OpenOptions::new();

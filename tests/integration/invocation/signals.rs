@@ -125,7 +125,7 @@ impl Person {
         }
         let shell = shell
             .env("STAND_IN", "wait")
-            .env("PS1", "")
+            .env("PS1", "shell> ")
             .env("TERM", "dumb")
             .env("HISTFILE", "/dev/null");
         let mut shell = shell.into_command();
@@ -228,6 +228,7 @@ fn keys_at_a_terminal() {
         person.types(b"STAND_IN=family \"$PROGRAM\" build; echo \"status $?\"\n");
         person.sees("ready");
         person.types(b"\x03");
+        person.sees("shell> ");
         person.types(b"echo \"status after $?\"\n");
         person.sees("status after 130");
     }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use super::refused;
 use crate::support::skip;
@@ -8,107 +9,111 @@ use crate::tools::{WithStandIn as _, package};
 const FILE: &str = "error: `[ROOT]/home/work/project/package.json`";
 const NEEDED: &str = "help: the host's settings are read from it, so nothing is built without it\n";
 
+const NAMES: &str = "help: names are compared exactly, without patterns or versions; write one \
+                     entry for each package, such as `@scope/name`\n";
+const VARIABLES: &str = "help: names are compared exactly; write one entry for each variable, such \
+                         as `PROTOC`\n";
+const PATHS: &str = "help: write a path that is absolute, relative to the folder of \
+                     `package.json`, or begins with `~/`\n";
+
+/// Contents, and what is said of them.
+const FIELDS: &[(&str, &str, &str)] = &[
+    (
+        r#"{"perry": 1}"#,
+        "`perry` must be an object, found a number",
+        "",
+    ),
+    (
+        r#"{"perry": null}"#,
+        "`perry` must be an object, found null",
+        "",
+    ),
+    (
+        r#"{"perry": {}, "perry": {}}"#,
+        "`perry` is given twice",
+        "help: keep one of them\n",
+    ),
+    (
+        r#"{"perry": {"allowUnsandboxedBuild": "@a/b"}}"#,
+        "`perry.allowUnsandboxedBuild` must be an array of strings, found a string",
+        "",
+    ),
+    (
+        r#"{"perry": {"allowUnsandboxedBuild": true}}"#,
+        "`perry.allowUnsandboxedBuild` must be an array of strings, found a boolean",
+        "",
+    ),
+    (
+        r#"{"perry": {"allowUnsandboxedBuild": ["@a/b", {}]}}"#,
+        "`perry.allowUnsandboxedBuild[1]` must be a string, found an object",
+        "",
+    ),
+    (
+        r#"{"perry": {"allowUnsandboxedBuild": ["*"]}}"#,
+        "`perry.allowUnsandboxedBuild[0]` is not a package's name: `*`",
+        NAMES,
+    ),
+    (
+        r#"{"perry": {"allowUnsandboxedBuild": ["a@1.0.0"]}}"#,
+        "`perry.allowUnsandboxedBuild[0]` is not a package's name: `a@1.0.0`",
+        NAMES,
+    ),
+    (
+        r#"{"perry": {"cacheDir": 1}}"#,
+        "`perry.cacheDir` must be a string, found a number",
+        "",
+    ),
+    (
+        r#"{"perry": {"cacheDir": ""}}"#,
+        "`perry.cacheDir` must not be empty",
+        PATHS,
+    ),
+    (
+        r#"{"perry": {"sandbox": []}}"#,
+        "`perry.sandbox` must be an object, found an array",
+        "",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"network": true}}}"#,
+        "`perry.sandbox.network` is not a setting",
+        "help: the settings are `keepEnvironment`, `profile` and `read`\n",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"profile": 1}}}"#,
+        "`perry.sandbox.profile` must be a string, found a number",
+        "",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"profile": "open"}}}"#,
+        "`perry.sandbox.profile` must be `strict` or `compat`, found `open`",
+        "",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"keepEnvironment": {}}}}"#,
+        "`perry.sandbox.keepEnvironment` must be an array of strings, found an object",
+        "",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"keepEnvironment": ["AWS_*"]}}}"#,
+        "`perry.sandbox.keepEnvironment[0]` is not a variable's name: `AWS_*`",
+        VARIABLES,
+    ),
+    (
+        r#"{"perry": {"sandbox": {"read": [null]}}}"#,
+        "`perry.sandbox.read[0]` must be a string, found null",
+        "",
+    ),
+    (
+        r#"{"perry": {"sandbox": {"read": ["~other/x"]}}}"#,
+        "`perry.sandbox.read[0]` names another user's home folder",
+        PATHS,
+    ),
+];
+
 #[test]
 fn a_field_with_a_wrong_value() {
     let project = package();
-    let names = "help: names are compared exactly, without patterns or versions; \
-                 write one entry for each package, such as `@scope/name`\n";
-    let variables = "help: names are compared exactly; \
-                     write one entry for each variable, such as `PROTOC`\n";
-    let paths = "help: write a path that is absolute, relative to the folder of `package.json`, \
-                 or begins with `~/`\n";
-    for (json, problem, help) in [
-        (
-            r#"{"perry": 1}"#,
-            "`perry` must be an object, found a number",
-            "",
-        ),
-        (
-            r#"{"perry": null}"#,
-            "`perry` must be an object, found null",
-            "",
-        ),
-        (
-            r#"{"perry": {}, "perry": {}}"#,
-            "`perry` is given twice",
-            "help: keep one of them\n",
-        ),
-        (
-            r#"{"perry": {"allowUnsandboxedBuild": "@a/b"}}"#,
-            "`perry.allowUnsandboxedBuild` must be an array of strings, found a string",
-            "",
-        ),
-        (
-            r#"{"perry": {"allowUnsandboxedBuild": true}}"#,
-            "`perry.allowUnsandboxedBuild` must be an array of strings, found a boolean",
-            "",
-        ),
-        (
-            r#"{"perry": {"allowUnsandboxedBuild": ["@a/b", {}]}}"#,
-            "`perry.allowUnsandboxedBuild[1]` must be a string, found an object",
-            "",
-        ),
-        (
-            r#"{"perry": {"allowUnsandboxedBuild": ["*"]}}"#,
-            "`perry.allowUnsandboxedBuild[0]` is not a package's name: `*`",
-            names,
-        ),
-        (
-            r#"{"perry": {"allowUnsandboxedBuild": ["a@1.0.0"]}}"#,
-            "`perry.allowUnsandboxedBuild[0]` is not a package's name: `a@1.0.0`",
-            names,
-        ),
-        (
-            r#"{"perry": {"cacheDir": 1}}"#,
-            "`perry.cacheDir` must be a string, found a number",
-            "",
-        ),
-        (
-            r#"{"perry": {"cacheDir": ""}}"#,
-            "`perry.cacheDir` must not be empty",
-            paths,
-        ),
-        (
-            r#"{"perry": {"sandbox": []}}"#,
-            "`perry.sandbox` must be an object, found an array",
-            "",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"network": true}}}"#,
-            "`perry.sandbox.network` is not a setting",
-            "help: the settings are `keepEnvironment`, `profile` and `read`\n",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"profile": 1}}}"#,
-            "`perry.sandbox.profile` must be a string, found a number",
-            "",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"profile": "open"}}}"#,
-            "`perry.sandbox.profile` must be `strict` or `compat`, found `open`",
-            "",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"keepEnvironment": {}}}}"#,
-            "`perry.sandbox.keepEnvironment` must be an array of strings, found an object",
-            "",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"keepEnvironment": ["AWS_*"]}}}"#,
-            "`perry.sandbox.keepEnvironment[0]` is not a variable's name: `AWS_*`",
-            variables,
-        ),
-        (
-            r#"{"perry": {"sandbox": {"read": [null]}}}"#,
-            "`perry.sandbox.read[0]` must be a string, found null",
-            "",
-        ),
-        (
-            r#"{"perry": {"sandbox": {"read": ["~other/x"]}}}"#,
-            "`perry.sandbox.read[0]` names another user's home folder",
-            paths,
-        ),
-    ] {
+    for (json, problem, help) in FIELDS {
         project.file("package.json", json);
         refused(
             &project,
@@ -160,21 +165,23 @@ fn a_file_that_is_not_json() {
     }
 }
 
+type Make = fn(&Path);
+
 #[test]
 fn something_that_is_no_file() {
-    let make: [(&str, fn(&std::path::Path)); 5] = [
+    let make: [(&str, Make); 5] = [
         ("is a directory, not a file", |path| {
-            fs::create_dir(path).unwrap()
+            fs::create_dir(path).unwrap();
         }),
         ("is not a regular file", |path| {
             let made = std::process::Command::new("mkfifo").arg(path).status();
             assert!(made.unwrap().success());
         }),
         ("is not a regular file", |path| {
-            symlink("/dev/zero", path).unwrap()
+            symlink("/dev/zero", path).unwrap();
         }),
         ("is a link to nothing", |path| {
-            symlink("missing", path).unwrap()
+            symlink("missing", path).unwrap();
         }),
         ("is larger than 8 MiB", |path| {
             let file = fs::File::create(path).unwrap();
