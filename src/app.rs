@@ -29,12 +29,7 @@ pub const SHIM: &str = "SANDBOXED_CARGO_SHIM";
 
 /// Carries out one call.
 pub fn run(invocation: &Invocation) -> ExitCode {
-    let line = CargoLine::parse(&invocation.arguments);
-    let colour = line
-        .color
-        .as_deref()
-        .or_else(|| invocation.variable("CARGO_TERM_COLOR"));
-    let voice = Voice::new(colour, line.quiet);
+    let voice = voice(invocation, &CargoLine::parse(&invocation.arguments));
     let ended = if commands::asked_for(invocation) {
         commands::run(invocation, voice)
     } else {
@@ -52,6 +47,15 @@ pub fn run(invocation: &Invocation) -> ExitCode {
             ExitCode::from(exit::FAILURE)
         }
     }
+}
+
+/// As colourful and as talkative as cargo is asked to be.
+fn voice(invocation: &Invocation, line: &CargoLine) -> Voice {
+    let colour = line
+        .color
+        .as_deref()
+        .or_else(|| invocation.variable("CARGO_TERM_COLOR"));
+    Voice::new(colour, line.quiet)
 }
 
 fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
@@ -269,6 +273,7 @@ impl<'a> Call<'a> {
             settings: &self.settings,
             options: &self.options,
             places: &self.places,
+            voice: voice(self.invocation, &self.command.line),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::gather::{self, Inputs, Places, Resolver};
 use crate::host::{self, Host, Settings, cache};
 use crate::invocation::Invocation;
+use crate::message::Voice;
 use crate::options::Options;
 use crate::policy::plan::{Platform, plan};
 use crate::policy::{Network, Policy, Profile, Removed};
@@ -37,6 +38,7 @@ pub struct Build<'a> {
     pub settings: &'a Settings,
     pub options: &'a Options,
     pub places: &'a Places,
+    pub voice: Voice,
 }
 
 /// One start of cargo.
@@ -216,7 +218,23 @@ impl Build<'_> {
             arguments: &step.arguments,
             output: step.output.as_ref(),
         };
-        self.start(&policy, cache, folders, &run)
+        let ended = self.start(&policy, cache, folders, &run)?;
+        if ended != Ended::Exited(0) && step.network {
+            self.explain_hidden(&policy, &step.repositories);
+        }
+        Ok(ended)
+    }
+
+    /// cargo can only say that there is nothing at a path that the wall hides.
+    fn explain_hidden(&self, policy: &Policy, repositories: &[PathBuf]) {
+        let hidden = |path: &&PathBuf| path.exists() && !policy.may_read(path);
+        for path in repositories.iter().filter(hidden) {
+            self.voice.help(format_args!(
+                "the fetch may not read `{}`; if a build may, name it in `perry.sandbox.read` of \
+                 the host's `package.json`",
+                path.display()
+            ));
+        }
     }
 
     fn inputs<'b>(&'b self, cache: &'b Path, folders: &'b Folders) -> Inputs<'b> {

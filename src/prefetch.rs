@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -25,6 +25,8 @@ pub struct Step {
     pub network: bool,
     /// What it may read besides.
     pub reads: Vec<PathBuf>,
+    /// Repositories that it would fetch from the file system.
+    pub repositories: Vec<PathBuf>,
     /// What it may write.
     pub writes: Vec<PathBuf>,
     /// The workspace whose artifacts it must not see: a build wrote them, and a manifest among them
@@ -92,6 +94,7 @@ pub fn prefetch(
         ),
         network: false,
         reads: Vec::new(),
+        repositories: Vec::new(),
         writes: Vec::new(),
         workspace: None,
         in_place: false,
@@ -111,6 +114,7 @@ pub fn prefetch(
     step.writes = caches(request.cargo_home)?;
     step.writes.extend(lock.path());
     step.workspace = Some(workspace.root.clone());
+    step.repositories = workspace.repositories;
     if !request.offline {
         step.arguments = arguments(request, manifest, &["fetch"]);
         step.network = true;
@@ -130,6 +134,8 @@ pub fn prefetch(
         Err(ended) => return Ok(Fetched::Failed(ended)),
     };
     let project = Project::from_metadata(&json)?;
+    // An empty lock file is gone before its state is remembered.
+    drop(lock);
     let remembered = Remembered::new(key, project.clone(), request.watched);
     cache::write_atomic(request.cache, &state, &remembered.to_json()?)?;
     Ok(Fetched::Project(project))
@@ -155,6 +161,7 @@ fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) 
         arguments: arguments(request, "", &["fetch"]),
         network: !request.offline,
         reads: neighbours(named_by(folder), &[&workspace, request.cargo_home]),
+        repositories: Vec::new(),
         writes,
         workspace: Some(workspace.clone()),
         in_place: true,
@@ -228,8 +235,9 @@ fn arguments(request: &Request<'_>, manifest: &str, own: &[&str]) -> Vec<OsStrin
 
 /// A digest: options and variables may hold tokens, and the build can read the cache directory.
 fn key(request: &Request<'_>) -> String {
-    // Debug output is lossless, and two projects must never share an answer.
-    let paths = [request.manifest.as_os_str()];
+    // Debug output is lossless, and two projects must never share an answer. A configuration file
+    // that is new is one that nobody watched.
+    let paths = (request.manifest.as_os_str(), request.watched);
     let text = format!(
         "{:?} {paths:?} {:?} {:?} {:?} {}",
         request.toolchain, request.config, request.unstable, request.locked, request.context
@@ -238,24 +246,32 @@ fn key(request: &Request<'_>) -> String {
 }
 
 /// cargo's caches, created where missing so that the sandbox can name them.
+///
+/// One that we may not write is left out: cargo does without where it needs nothing from it, and
+/// else says so itself.
 fn caches(cargo_home: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |path: &Path| format!("failed to create `{}`", path.display());
     let mut caches = Vec::new();
     for name in ["registry", "git"] {
         let folder = cargo_home.join(name);
-        fs::create_dir_all(&folder).with_context(|| failed(&folder))?;
-        caches.push(folder);
+        caches.extend(writable(&folder, fs::create_dir_all(&folder))?);
     }
     for name in [".package-cache", ".package-cache-mutate", ".global-cache"] {
         let file = cargo_home.join(name);
-        fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&file)
-            .with_context(|| failed(&file))?;
-        caches.push(file);
+        let mut options = fs::OpenOptions::new();
+        let opened = options.append(true).create(true).open(&file).map(drop);
+        caches.extend(writable(&file, opened)?);
     }
     Ok(caches)
+}
+
+fn writable(path: &Path, created: io::Result<()>) -> Result<Option<PathBuf>> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+
+    match created {
+        Ok(()) => Ok(Some(path.to_owned())),
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("failed to create `{}`", path.display())),
+    }
 }
 
 /// `Cargo.lock`, which cargo writes in place: it must be there before the sandbox can name it.

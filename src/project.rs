@@ -38,6 +38,7 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     path: Option<PathBuf>,
+    source: Option<String>,
 }
 
 /// What `cargo metadata --no-deps` says: the workspace alone.
@@ -46,23 +47,34 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Where its members' path dependencies are.
     pub paths: Vec<PathBuf>,
+    /// Where the repositories are that they name by `file://`.
+    pub repositories: Vec<PathBuf>,
 }
 
 impl Workspace {
     /// Reads the output of `cargo metadata --format-version 1 --no-deps`.
     pub fn from_metadata(json: &[u8]) -> Result<Self> {
         let metadata = Metadata::parse(json)?;
-        let dependencies = metadata
-            .packages
-            .into_iter()
-            .flat_map(|package| package.dependencies);
-        Ok(Self {
+        let mut workspace = Self {
             root: metadata.workspace_root,
-            paths: dependencies
-                .filter_map(|dependency| dependency.path)
-                .collect(),
-        })
+            paths: Vec::new(),
+            repositories: Vec::new(),
+        };
+        for dependency in metadata.packages.into_iter().flat_map(|p| p.dependencies) {
+            workspace.paths.extend(dependency.path);
+            workspace
+                .repositories
+                .extend(dependency.source.as_deref().and_then(repository));
+        }
+        Ok(workspace)
     }
+}
+
+/// `git+file:///a/b?branch=x` → `/a/b`.
+fn repository(source: &str) -> Option<PathBuf> {
+    let path = source.strip_prefix("git+file://")?;
+    let path = path.split(['?', '#']).next()?;
+    path.starts_with('/').then(|| path.into())
 }
 
 impl Metadata {
@@ -200,9 +212,13 @@ mod tests {
     #[test]
     fn path_dependencies_of_members_are_told() {
         let json = br#"{"packages":[{"manifest_path":"/w/Cargo.toml","dependencies":[
-            {"name":"x","path":"/x"},{"name":"serde","req":"^1"}]}],"workspace_root":"/w"}"#;
+            {"name":"x","path":"/x","source":null},{"name":"serde","req":"^1",
+             "source":"registry+https://github.com/rust-lang/crates.io-index"},
+            {"name":"y","source":"git+file:///r/y?branch=b"},
+            {"name":"z","source":"git+https://example.com/z"}]}],"workspace_root":"/w"}"#;
         let workspace = Workspace::from_metadata(json).unwrap();
         assert_eq!(workspace.paths, [PathBuf::from("/x")]);
+        assert_eq!(workspace.repositories, [PathBuf::from("/r/y")]);
     }
 
     #[test]
