@@ -36,3 +36,7 @@ mod messages;
 // What reaches cargo, and what comes back: arguments, environment, streams, signals, statuses.
 #[cfg(unix)]
 mod invocation;
+
+// What a build needs is fetched before it, once, and obeys nobody but the host.
+#[cfg(unix)]
+mod prefetch;

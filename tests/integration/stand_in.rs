@@ -65,13 +65,26 @@ fn step(words: &[&OsString], manifest: &Path) -> ExitCode {
         .open(registry.join("runs"));
     // The first question is asked before anything may be written.
     if let Ok(mut log) = log {
-        writeln!(log, "{command}").unwrap();
+        let toolchain = std::env::args().nth(1).filter(|word| word.starts_with('+'));
+        let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+        let words = toolchain.into_iter().chain(words);
+        let words = words.filter(|word| *word != manifest.to_string_lossy());
+        writeln!(log, "{}", words.collect::<Vec<_>>().join(" ")).unwrap();
     }
-    if command == "metadata" {
+    if let ("metadata", Some(answer)) = (command, variable("STAND_IN_ANSWER")) {
+        say(format_args!("{answer}"));
+    } else if command == "metadata" {
+        let members = std::fs::read_dir(manifest.parent().unwrap().join("crates"));
+        let members = members.into_iter().flatten().flatten();
+        let manifests = members.map(|member| member.path().join("Cargo.toml"));
+        let packages: Vec<_> = std::iter::once(manifest.to_owned())
+            .chain(manifests)
+            .map(|manifest| format!("{{\"manifest_path\":\"{}\"}}", manifest.display()))
+            .collect();
         say(format_args!(
-            "{{\"packages\":[{{\"manifest_path\":\"{}\"}}],\
-             \"workspace_root\":\"{folder}\",\"target_directory\":\"{folder}/target\"}}\n",
-            manifest.display()
+            "{{\"packages\":[{}],\"workspace_root\":\"{folder}\",\
+             \"target_directory\":\"{folder}/target\"}}\n",
+            packages.join(",")
         ));
     }
     match variable(&format!("STAND_IN_{}", command.to_uppercase())) {

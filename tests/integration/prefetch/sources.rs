@@ -1,0 +1,388 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::lock;
+use crate::support::command::{Finished, Run};
+use crate::support::project::Project;
+use crate::support::{skip, toolchain};
+
+/// A project that needs the crate `dep` 1.2.3, by this line of its manifest.
+fn needing(line: &str) -> Project {
+    let project = Project::new();
+    project.package("", &format!("[dependencies]\n{line}\n"));
+    project.file("src/lib.rs", "pub fn seven() -> u32 { dep::SEVEN }\n");
+    project
+}
+
+fn write_dep(project: &Project, folder: &str) {
+    project
+        .home_file(
+            format!("{folder}/Cargo.toml"),
+            "[package]\nname = \"dep\"\nversion = \"1.2.3\"\nedition = \"2021\"\n",
+        )
+        .home_file(
+            format!("{folder}/src/lib.rs"),
+            "pub const SEVEN: u32 = 7;\n",
+        );
+}
+
+/// `cargo vendor` leaves this: a folder instead of the registry.
+fn vendored() -> Project {
+    let project = needing("dep = \"1\"");
+    write_dep(&project, "work/project/vendor/dep");
+    project
+        .file(
+            "vendor/dep/.cargo-checksum.json",
+            "{\"files\":{},\"package\":null}",
+        )
+        .file(
+            ".cargo/config.toml",
+            "[source.crates-io]\nreplace-with = \"v\"\n[source.v]\ndirectory = \"vendor\"\n",
+        );
+    project
+}
+
+/// Both cargos fail alike, and leave nothing.
+#[track_caller]
+fn fail_alike(project: &Project, line: &[&str], said: &str) {
+    let plain = project.plain().args(line).finish().code(101);
+    let before = lock(project);
+    let sandboxed = project.sandboxed().args(line).finish().code(101);
+    assert_eq!(lock(project), before);
+    for finished in [&plain, &sandboxed] {
+        let text = finished.plain_text(&finished.stderr);
+        assert!(text.contains(said), "{finished}");
+    }
+    assert!(!project.path("target").exists());
+}
+
+fn build(project: &Project) -> Run {
+    project.sandboxed().arg("build")
+}
+
+#[test]
+fn a_fresh_checkout() {
+    let project = vendored();
+    let finished = build(&project).success();
+    let said = finished.plain_text(&finished.stderr);
+    assert_eq!(said.matches("Locking 1 package").count(), 1, "{said}");
+    let written = lock(&project).unwrap();
+    assert!(
+        written.contains("name = \"dep\"\nversion = \"1.2.3\""),
+        "{written}"
+    );
+
+    // With it, the same again: nothing is locked anew, nothing compiled.
+    let finished = build(&project).success();
+    let said = finished.plain_text(&finished.stderr);
+    assert!(
+        !said.contains("Locking") && !said.contains("Compiling"),
+        "{said}"
+    );
+    // Plain cargo finds all as it would have left it.
+    project.plain().args(["build", "--frozen"]).success();
+    assert_eq!(lock(&project).unwrap(), written);
+}
+
+#[test]
+fn locked_and_frozen() {
+    let project = vendored();
+    let refused = "cannot create the lock file";
+    for flag in ["--locked", "--frozen"] {
+        fail_alike(&project, &["build", flag], refused);
+        assert_eq!(lock(&project), None);
+    }
+    project.plain().arg("generate-lockfile").success();
+    for flag in ["--locked", "--frozen", "--offline"] {
+        let project = vendored();
+        project.plain().arg("generate-lockfile").success();
+        let written = lock(&project).unwrap();
+        build(&project).arg(flag).success();
+        assert_eq!(lock(&project).unwrap(), written);
+    }
+    // One that does not fit any more.
+    project.file("Cargo.lock", "version = 4\n");
+    fail_alike(
+        &project,
+        &["build", "--locked"],
+        "cannot update the lock file",
+    );
+    assert_eq!(lock(&project).unwrap(), "version = 4\n");
+}
+
+#[test]
+fn a_lock_file_survives_a_failure() {
+    let project = vendored();
+    project.plain().arg("generate-lockfile").success();
+    let written = lock(&project).unwrap();
+    let manifest = fs::read_to_string(project.path("Cargo.toml")).unwrap();
+    project.file("Cargo.toml", format!("{manifest}missing = \"1\"\n"));
+    fail_alike(
+        &project,
+        &["build"],
+        "no matching package named `missing` found",
+    );
+    assert_eq!(lock(&project).unwrap(), written);
+    fs::remove_file(project.path("Cargo.lock")).unwrap();
+    fail_alike(
+        &project,
+        &["build"],
+        "no matching package named `missing` found",
+    );
+    assert_eq!(lock(&project), None);
+    // The mistake mended, it builds.
+    project.file("Cargo.toml", manifest);
+    build(&project).success();
+}
+
+#[test]
+fn a_target_by_name() {
+    let version = Command::new(toolchain::sysroot().join("bin/rustc"))
+        .arg("-vV")
+        .output();
+    let version = String::from_utf8(version.unwrap().stdout).unwrap();
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
+    let project = vendored();
+    build(&project).args(["--target", host]).success();
+    assert!(project.path("target").join(host).join("debug").is_dir());
+    // One whose libraries are not there is cargo's and rustc's to refuse.
+    let run = build(&project).args(["--target", "riscv32i-unknown-none-elf"]);
+    run.finish()
+        .code(101)
+        .stderr_has("riscv32i-unknown-none-elf");
+}
+
+#[test]
+fn offline_without_what_is_needed() {
+    let project = needing("dep = { git = \"https://localhost:1/dep\" }");
+    for flag in ["--offline", "--frozen"] {
+        let finished = build(&project).arg(flag).finish().code(101);
+        let said = finished.plain_text(&finished.stderr);
+        assert!(said.contains("https://localhost:1/dep"), "{said}");
+        assert!(!said.contains("Sandboxed"), "{said}");
+        assert_eq!(lock(&project), None);
+    }
+    fail_alike(
+        &project,
+        &["build", "--offline"],
+        "can't checkout from 'https://localhost:1/dep': you are in the offline mode (--offline)",
+    );
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .args(["-c", "user.name=n", "-c", "user.email=e@example.com"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn repository(project: &Project, folder: &str) -> String {
+    write_dep(project, folder);
+    let place = project.home(folder);
+    git(&place, &["init", "-q"]);
+    git(&place, &["add", "."]);
+    git(&place, &["commit", "-qm", "x"]);
+    format!("file://{}", place.display())
+}
+
+fn set_dependency(project: &Project, url: &str) {
+    let line = format!("[dependencies]\ndep = {{ git = \"{url}\" }}\n");
+    project.package("", &line);
+}
+
+#[test]
+fn a_dependency_from_a_repository() {
+    if !toolchain::has("git") {
+        return skip("a dependency from a repository", "no git");
+    }
+    let project = needing("");
+    let url = repository(&project, "work/project/repositories/dep");
+    set_dependency(&project, &url);
+    build(&project).success();
+    assert!(lock(&project).unwrap().contains("git+file://"));
+    // It is in cargo's cache by now, also for plain cargo, and for a checkout without `target`.
+    fs::remove_dir_all(project.path("repositories")).unwrap();
+    fs::remove_dir_all(project.path("target")).unwrap();
+    build(&project).arg("--frozen").success();
+    project.plain().args(["check", "--frozen"]).success();
+}
+
+/// The fetch is confined as well: a repository elsewhere in the home folder must be granted, and
+/// who did not hears how.
+#[test]
+fn a_repository_in_the_home_folder() {
+    if !toolchain::has("git") {
+        return skip("a repository in the home folder", "no git");
+    }
+    let project = needing("");
+    let url = repository(&project, "repositories/dep");
+    set_dependency(&project, &url);
+    let finished = build(&project).finish().code(101);
+    let said = finished.plain_text(&finished.stderr);
+    assert!(
+        said.ends_with(
+            "help: the fetch may not read `[ROOT]/home/repositories/dep`; if a build may, name it \
+             in `perry.sandbox.read` of the host's `package.json`\n"
+        ),
+        "{finished}"
+    );
+    assert_eq!(lock(&project), None);
+
+    project.file(
+        "package.json",
+        "{\"perry\": {\"sandbox\": {\"read\": [\"~/repositories\"]}}}",
+    );
+    build(&project).success();
+}
+
+/// cargo does without a lock on its caches where it cannot write there.
+#[test]
+fn caches_that_are_read_only() {
+    let project = vendored();
+    build(&project).success();
+    let before = project.home(".cargo");
+    set_writable(&before, false);
+    let writable = fs::write(before.join("probe"), "").is_ok();
+    if writable {
+        fs::remove_file(before.join("probe")).unwrap();
+        skip("caches that are read-only", "root may write everywhere");
+    }
+    project.file("src/lib.rs", "pub fn eight() -> u32 { dep::SEVEN + 1 }\n");
+    for name in ["state", "target"] {
+        // Nothing is remembered, so that all is asked anew.
+        let folder = if name == "state" {
+            ".perry-cache"
+        } else {
+            name
+        };
+        fs::remove_dir_all(project.path(folder)).unwrap();
+    }
+    let plain = project.plain().arg("check").finish();
+    let ours = build(&project).finish();
+    set_writable(&before, true);
+    plain.code(0);
+    ours.code(0);
+}
+
+fn set_writable(folder: &Path, writable: bool) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            set_writable(&entry.path(), writable);
+        } else {
+            let mode = if writable { 0o644 } else { 0o444 };
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+    let mode = if writable { 0o755 } else { 0o555 };
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// One that is seen from the current folder, with a configuration and caches of its own.
+#[test]
+fn a_relative_home_of_cargo() {
+    let project = vendored();
+    project.file("package.json", "{}").file("sub/unused", "");
+    fs::rename(project.path(".cargo"), project.path("sub/cargo-home")).unwrap();
+    let vendor = project.path("vendor").display().to_string();
+    project.file(
+        "sub/cargo-home/config.toml",
+        format!("[source.crates-io]\nreplace-with = \"v\"\n[source.v]\ndirectory = \"{vendor}\"\n"),
+    );
+    let run = build(&project).env("CARGO_HOME", "cargo-home");
+    run.directory(project.path("sub")).success();
+    assert!(!project.path("cargo-home").exists());
+}
+
+/// A dependency's configuration is in force where cargo is called in its folder; but the fetch, which
+/// has a network, must not start what that names.
+#[test]
+fn a_dependency_does_not_choose_the_compiler() {
+    for key in ["rustc", "rustc-wrapper", "rustc-workspace-wrapper"] {
+        let project = Project::new();
+        project.file("package.json", "{}");
+        let folder = "node_modules/x";
+        project
+            .file(
+                format!("{folder}/Cargo.toml"),
+                "[package]\nname = \"x\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
+            )
+            .file(format!("{folder}/src/lib.rs"), "")
+            .file(
+                format!("{folder}/.cargo/config.toml"),
+                format!("[build]\n{key} = \"./tool\"\n"),
+            );
+        // It marks where even a fetch may write.
+        let rustc = toolchain::sysroot().join("bin/rustc");
+        let mark = project.home(".cargo/registry/mark");
+        let script = format!(
+            "#!/bin/sh\n(mkdir -p '{home}' && : > '{mark}') 2> /dev/null\ncase $1 in */rustc|rustc) shift ;; esac\n\
+             exec '{rustc}' \"$@\"\n",
+            home = mark.parent().unwrap().display(),
+            mark = mark.display(),
+            rustc = rustc.display()
+        );
+        project.program(format!("{folder}/tool"), script);
+        let at = project.path(folder);
+
+        build(&project).directory(&at).success();
+        assert!(!mark.exists(), "the fetch started `{key}`");
+        fs::remove_dir_all(at.join("target")).unwrap();
+        // The control: plain cargo starts it.
+        project.plain().arg("build").directory(&at).success();
+        assert!(mark.exists(), "{key}");
+    }
+}
+
+/// With the registry itself, once: what is not there is fetched, and then it is there.
+#[test]
+fn crates_of_the_registry() {
+    let project = Project::new();
+    project.package("", "[dependencies]\nitoa = \"1\"\n");
+    project.file("src/lib.rs", "pub use itoa::Buffer;\n");
+    let tried = with_proxies(project.plain().arg("fetch")).finish();
+    if tried.status.code() != Some(0) {
+        return skip("crates of the registry", "it cannot be reached");
+    }
+    let fresh = || -> Project {
+        let project = Project::new();
+        project.package("", "[dependencies]\nitoa = \"1\"\n");
+        project.file("src/lib.rs", "pub use itoa::Buffer;\n");
+        project
+    };
+    let cold = fresh();
+    let finished: Finished = build(&cold).arg("--offline").finish().code(101);
+    finished.stderr_has("no matching package named `itoa` found");
+    assert_eq!(lock(&cold), None);
+
+    with_proxies(build(&cold))
+        .success()
+        .stderr_has("Downloaded itoa v1.");
+    // Warm: the same without a network, also where nothing is remembered.
+    fs::remove_dir_all(cold.path("target")).unwrap();
+    fs::remove_dir_all(cold.path(".perry-cache")).unwrap();
+    build(&cold).arg("--offline").success();
+    build(&cold).arg("--frozen").success();
+}
+
+/// Where the registry is reached through a proxy, so is it here.
+fn with_proxies(mut run: Run) -> Run {
+    for (name, value) in std::env::vars_os() {
+        let known = name.to_str().is_some_and(|name| {
+            let name = name.to_lowercase();
+            name.ends_with("_proxy") || name.starts_with("ssl_cert") || name.starts_with("curl_ca")
+        });
+        if known || name.to_string_lossy().starts_with("CARGO_HTTP_") {
+            run = run.env(name, value);
+        }
+    }
+    run
+}
