@@ -5,6 +5,9 @@
 // What the tests share: throw-away homes and projects, commands, canaries. No tests here.
 mod support;
 
+// The documentation, compared with the sources.
+mod docs;
+
 // Hostile actions: each works under plain cargo and has no effect under ours.
 #[cfg(target_os = "linux")]
 mod attacks;
