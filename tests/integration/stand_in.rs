@@ -65,7 +65,10 @@ fn step(words: &[&OsString], manifest: &Path) -> ExitCode {
         .open(registry.join("runs"));
     // The first question is asked before anything may be written.
     if let Ok(mut log) = log {
-        let toolchain = std::env::args().nth(1).filter(|word| word.starts_with('+'));
+        let toolchain = std::env::args_os()
+            .nth(1)
+            .map(|word| word.to_string_lossy().into_owned())
+            .filter(|word| word.starts_with('+'));
         let words = words.iter().map(|word| word.to_string_lossy().into_owned());
         let words = toolchain.into_iter().chain(words);
         let words = words.filter(|word| *word != manifest.to_string_lossy());
