@@ -12,6 +12,10 @@ mod docs;
 #[cfg(target_os = "linux")]
 mod attacks;
 
+// Ways out that were found by attacking the product.
+#[cfg(target_os = "linux")]
+mod redteam;
+
 // The meaning of macOS profiles, judged by an evaluator of our own.
 mod seatbelt;
 
