@@ -212,7 +212,10 @@ fn artifacts_that_are_other_files_are_refused() {
 
 /// What a build script can read of these files.
 fn readable(project: &Project, run: Run, files: &[&Path]) -> Vec<bool> {
-    let list: Vec<_> = files.iter().map(|file| format!("{file:?}")).collect();
+    let list: Vec<_> = files
+        .iter()
+        .map(|file| format!("{:?}", file.to_str().unwrap()))
+        .collect();
     let script = format!(
         "fn main() {{ for file in [{}] {{
             let found = std::fs::read_to_string(file).is_ok_and(|text| text.contains(\"CANARY\"));
