@@ -88,7 +88,9 @@ fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
     }
     let call = Call::understand(invocation)?;
     match call.decide() {
-        Decision::Plain | Decision::Off => become_cargo(invocation, &call.cargo),
+        Decision::Off => become_cargo(invocation, &call.cargo),
+        // cargo asks rustc and starts subcommands by PATH, where npm puts dependencies' programs.
+        Decision::Plain => become_cargo(&call.without_project_on_path(), &call.cargo),
         Decision::Exempt { package } => {
             voice.note(format_args!(
                 "`{package}` builds without a sandbox, as the host's `package.json` says"
@@ -250,6 +252,15 @@ impl<'a> Call<'a> {
             Kind::Compiles => Decision::Sandbox { program: false },
             Kind::RunsProgram | Kind::Unknown => Decision::Sandbox { program: true },
         }
+    }
+
+    fn without_project_on_path(&self) -> Invocation {
+        let mut invocation = self.invocation.clone();
+        if let Some(path) = path_outside_project(&self.build()) {
+            invocation.environment.retain(|(name, _)| name != "PATH");
+            invocation.environment.push(("PATH".into(), path));
+        }
+        invocation
     }
 
     fn refusal(&self, reason: &str, help: &str) -> Failure {

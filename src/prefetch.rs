@@ -15,7 +15,7 @@ use crate::cargo::neighbours::{named_by, neighbours};
 use crate::error::Failure;
 use crate::host::{self, cache};
 use crate::project::{Project, Remembered, Workspace};
-use crate::sandbox::Ended;
+use crate::sandbox::{Ended, files};
 
 /// One run of cargo before the build.
 #[derive(Debug)]
@@ -286,10 +286,16 @@ impl Lock {
     fn open(workspace: &Path, locked: bool) -> Result<Self> {
         let path = workspace.join("Cargo.lock");
         match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(Self {
-                path: Some(path),
-                created: false,
-            }),
+            Ok(metadata) if metadata.is_file() => {
+                if files::names(&metadata).is_some() {
+                    single_out(&path)
+                        .with_context(|| format!("failed to copy `{}`", path.display()))?;
+                }
+                Ok(Self {
+                    path: Some(path),
+                    created: false,
+                })
+            }
             Ok(_) => Err(
                 Failure::new(format!("`{}` is not a regular file", path.display()))
                     .help("a link there could make cargo write anywhere: put the file itself there")
@@ -316,6 +322,17 @@ impl Lock {
     }
 }
 
+/// Gives a file with several names a copy of its own under this one: what pnpm installs are hard
+/// links to a store that all projects share, and cargo would write through.
+fn single_out(path: &Path) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    let mut copy = tempfile::NamedTempFile::new_in(folder)?;
+    io::copy(&mut fs::File::open(path)?, copy.as_file_mut())?;
+    copy.as_file()
+        .set_permissions(fs::metadata(path)?.permissions())?;
+    copy.persist(path).map_err(|error| error.error).map(drop)
+}
+
 impl Drop for Lock {
     /// Leaves no empty file behind where cargo failed.
     fn drop(&mut self) {
@@ -324,5 +341,33 @@ impl Drop for Lock {
         {
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_others_share_is_copied_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("Cargo.lock");
+        let other = folder.path().join("other");
+        fs::write(&lock, "one").unwrap();
+        fs::hard_link(&lock, &other).unwrap();
+        Lock::open(folder.path(), false).unwrap();
+        fs::write(&lock, "two").unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "one");
+    }
+
+    #[test]
+    fn an_empty_lock_file_of_ours_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Cargo.lock");
+        let lock = Lock::open(folder.path(), false).unwrap();
+        assert!(path.exists());
+        drop(lock);
+        assert!(!path.exists());
+        assert!(Lock::open(folder.path(), true).unwrap().path().is_none());
     }
 }

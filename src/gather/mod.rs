@@ -20,7 +20,7 @@ use crate::app::SHIM;
 use crate::error::Failure;
 use crate::host::{Host, Settings, secret_files};
 use crate::invocation::Invocation;
-use crate::policy::plan::{Facts, Platform};
+use crate::policy::plan::{Facts, Platform, is_system};
 use crate::policy::{Network, Profile, environment};
 use crate::project::Project;
 use crate::sandbox::files;
@@ -157,7 +157,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
     for path in inputs.settings.read_paths(&host.root, Some(&places.home))? {
         granted.extend(resolver.existing(&path));
     }
-    let closed = [places.home.clone(), "/home".into(), "/root".into()];
+    let (homes, aliases) = other_names(inputs, &mut resolver);
     Ok(Facts {
         platform: inputs.platform,
         profile: inputs.profile,
@@ -191,10 +191,8 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
             .collect(),
         granted,
         system_secrets: secrets::elsewhere(places, inputs.profile == Profile::Compat),
-        aliases: mounts::aliases(
-            &fs::read("/proc/self/mountinfo").unwrap_or_default(),
-            &closed,
-        ),
+        homes,
+        aliases,
         jobserver: jobserver(&kept, &mut resolver),
         links: resolver.into_links(),
         fetch_hides: inputs.fetch_hides.to_vec(),
@@ -311,6 +309,26 @@ fn toolchains(rustup_home: Option<&Path>, resolver: &mut Resolver) -> Vec<PathBu
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
         .filter_map(|entry| resolver.existing(&entry.path()))
         .collect()
+}
+
+/// The folders that hold people's homes, and where else closed folders can be seen.
+fn other_names(inputs: &Inputs<'_>, resolver: &mut Resolver) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    // Where these are links, the rules about their usual names would miss what they lead to.
+    let homes: Vec<PathBuf> = ["/home", "/root", "/Users", "/var/root"]
+        .iter()
+        .filter_map(|path| resolver.existing(Path::new(path)))
+        .collect();
+    let mut closed = homes.clone();
+    closed.push(inputs.places.home.clone());
+    let above_host = inputs.host.root.parent();
+    closed.extend(
+        above_host
+            .filter(|folder| !is_system(folder))
+            .map(Path::to_owned),
+    );
+    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let aliases = mounts::aliases(&table, &closed);
+    (homes, aliases)
 }
 
 /// Folders and programs that the environment names for the build.

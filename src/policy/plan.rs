@@ -62,6 +62,8 @@ pub struct Facts {
     pub granted: Vec<PathBuf>,
     /// Other secrets of this system.
     pub system_secrets: Vec<PathBuf>,
+    /// The folders that hold people's home folders.
+    pub homes: Vec<PathBuf>,
     /// Where else parts of the closed folders can be seen, by bind mounts.
     pub aliases: Vec<PathBuf>,
     /// The pipe of a surrounding `make`'s jobserver.
@@ -182,6 +184,12 @@ fn closed(facts: &Facts) -> Vec<Rule> {
         ],
         Platform::Macos => vec![rule("/Users", "people's home folders")],
     });
+    closed.extend(
+        facts
+            .homes
+            .iter()
+            .map(|path| rule(path, "people's home folders")),
+    );
     if let Some(folder) = facts.host.parent()
         && !is_system(folder)
     {
@@ -210,7 +218,8 @@ fn shared_temporary(platform: Platform) -> impl Iterator<Item = &'static str> {
     .into_iter()
 }
 
-fn is_system(folder: &Path) -> bool {
+/// Is it, or does it lie in, a folder that no project owns?
+pub fn is_system(folder: &Path) -> bool {
     SYSTEM.iter().any(|system| folder == Path::new(system)) || folder.starts_with("/usr")
 }
 
