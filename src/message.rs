@@ -65,7 +65,7 @@ impl Voice {
             return;
         }
         let (on, off) = self.style("\x1b[1m\x1b[92m");
-        write_line(format_args!("{on}{verb:>12}{off} {text}"));
+        write_line(format_args!("{on}{verb:>12}{off} {}", plain(text)));
     }
 
     fn line(self, label: Label, text: impl Display) {
@@ -76,7 +76,7 @@ impl Voice {
             Label::Help => ("help", "\x1b[1m\x1b[96m"),
         };
         let (on, off) = self.style(style);
-        write_line(format_args!("{on}{name}{off}: {text}"));
+        write_line(format_args!("{on}{name}{off}: {}", plain(text)));
     }
 
     fn style(self, on: &'static str) -> (&'static str, &'static str) {
@@ -104,10 +104,38 @@ pub fn raw(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// The text without power over the terminal: a dependency chooses the names of its folders. A line
+/// break in one must not begin a line that looks like one of ours.
+fn plain(text: impl Display) -> String {
+    let mut plain = String::new();
+    for letter in text.to_string().chars() {
+        match letter {
+            '\n' => plain.push_str("\n  "),
+            '\t' => plain.push(letter),
+            _ if letter.is_control() => plain.extend(letter.escape_default()),
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}
+
 fn write_line(line: impl Display) {
     // One write a line, so that lines of parallel builds do not mix; and there is nobody left to
     // tell when standard error itself is closed.
     let _ = std::io::stderr()
         .lock()
         .write_all(format!("{line}\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_no_power_over_the_terminal() {
+        assert_eq!(
+            plain("a\u{1b}[2J\r\tb\u{9b}\nerror: c \u{e9}"),
+            "a\\u{1b}[2J\\r\tb\\u{9b}\n  error: c \u{e9}"
+        );
+    }
 }

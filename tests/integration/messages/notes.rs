@@ -166,6 +166,24 @@ fn an_exempt_package() {
     }
 }
 
+/// A dependency's folder may be called anything, and must not speak in our name.
+#[test]
+fn names_that_are_more_than_names() {
+    let name = "x\u{1b}[2K\nerror: all is well\r";
+    let project = Project::new();
+    project
+        .file("package.json", "{}")
+        .file(format!("node_modules/{name}/native/Cargo.toml"), "")
+        .file(format!("node_modules/{name}/native/rust-toolchain"), "evil");
+    let run = project.on().arg("fetch");
+    let run = run.directory(project.path(format!("node_modules/{name}/native")));
+    run.finish().code(125).stdout("").stderr(
+        "error: cargo would obey a dependency's configuration: \
+         `[ROOT]/home/work/project/node_modules/x\\u{1b}[2K\n  error: all is well\\r/native/rust-toolchain`\n\
+         help: run cargo from the host's folder, with `--manifest-path`\n",
+    );
+}
+
 /// Our own word is ours under our own name only.
 #[test]
 fn our_own_commands() {
