@@ -86,6 +86,34 @@ fn nothing_outlives_us() {
     }
 }
 
+/// However it ends, but by SIGKILL of us, the temporary folder is as it was.
+#[test]
+fn temporary_files_go() {
+    for way in Way::all().into_iter().filter(|way| way.is_sandboxed()) {
+        for how in ["exit 0", "exit 101", "kill 15", "kill 9"] {
+            let project = way.project();
+            let temporary = project.home("temporary");
+            std::fs::create_dir(&temporary).unwrap();
+            let run = way.call(&project).env("TMPDIR", &temporary);
+            run.env("STAND_IN", how).arg("build").finish();
+            assert_eq!(
+                std::fs::read_dir(&temporary).unwrap().count(),
+                0,
+                "{way:?} {how}"
+            );
+        }
+        let project = way.project();
+        let temporary = project.home("temporary");
+        std::fs::create_dir(&temporary).unwrap();
+        let run = way.call(&project).env("TMPDIR", &temporary);
+        run.env("STAND_IN_FETCH", "exit 1")
+            .arg("build")
+            .finish()
+            .code(1);
+        assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "{way:?}");
+    }
+}
+
 /// A person at a terminal, who types to a real shell.
 struct Person {
     way: Way,
