@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::build::{self, Build};
+use crate::build::{self, Build, News};
 use crate::cargo::args::CargoLine;
 use crate::cargo::command::{self, Classified, Kind};
 use crate::cargo::config::{self, Config};
@@ -99,16 +99,30 @@ fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
         }
         Decision::Refuse(failure) => Err(failure.into()),
         Decision::Sandbox { program } => {
-            sandbox::check(call.options.landlock)?;
+            sandbox::check(call.options.limits)?;
             let build = call.build();
-            build.run(|policy| {
-                if program {
-                    voice.note("the program that cargo runs is in the sandbox as well");
+            build.run(&|policy, news| match news {
+                News::Starting => {
+                    if program {
+                        voice.note("the program that cargo runs is in the sandbox as well");
+                    }
+                    for note in &policy.notes {
+                        voice.note(note);
+                    }
+                    voice.status(
+                        "Sandboxed",
+                        format_args!("{} ({})", build.subject(), policy.profile),
+                    );
                 }
-                voice.status(
-                    "Sandboxed",
-                    format_args!("{} ({})", build.subject(), policy.profile),
-                );
+                News::Hiding => {
+                    for mask in &policy.masked {
+                        voice.note(format_args!(
+                            "`{}` holds credentials, so the build cannot read it here",
+                            mask.path.display()
+                        ));
+                        voice.help("where git is needed, keep them in a credential helper, or allow namespaces: see `sandboxed-cargo sandbox doctor`");
+                    }
+                }
             })
         }
     }

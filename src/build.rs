@@ -41,6 +41,15 @@ pub struct Build<'a> {
     pub voice: Voice,
 }
 
+/// What there is to tell of a build before cargo speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nothing keeps it from running any more.
+    Starting,
+    /// Masked files are hidden.
+    Hiding,
+}
+
 /// One start of cargo.
 #[derive(Debug)]
 struct Run<'a> {
@@ -92,8 +101,8 @@ impl Build<'_> {
 
     /// Fetches what is missing, decides the policy, and runs cargo under it.
     ///
-    /// `announce` is called once it is certain that the build will run.
-    pub fn run(&self, announce: impl FnOnce(&Policy)) -> Result<Ended> {
+    /// `tell` is told what the user should know before cargo speaks.
+    pub fn run(&self, tell: &dyn Fn(&Policy, News)) -> Result<Ended> {
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
         let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
@@ -101,7 +110,7 @@ impl Build<'_> {
             Fetched::Failed(ended) => return Ok(ended),
         };
         let prepared = self.prepare(&cache, folders, &project)?;
-        announce(&prepared.policy);
+        tell(&prepared.policy, News::Starting);
         let run = Run {
             kind: "buildrs",
             name: "build",
@@ -110,7 +119,14 @@ impl Build<'_> {
             arguments: &self.invocation.arguments,
             output: None,
         };
-        self.start(&prepared.policy, &cache, &prepared.folders, &run)
+        let mut hiding = || tell(&prepared.policy, News::Hiding);
+        self.start(
+            &prepared.policy,
+            &cache,
+            &prepared.folders,
+            &run,
+            &mut hiding,
+        )
     }
 
     /// The policy of the build, without running it; nothing is fetched.
@@ -218,7 +234,7 @@ impl Build<'_> {
             arguments: &step.arguments,
             output: step.output.as_ref(),
         };
-        let ended = self.start(&policy, cache, folders, &run)?;
+        let ended = self.start(&policy, cache, folders, &run, &mut || {})?;
         if ended != Ended::Exited(0) && step.network {
             self.explain_hidden(&policy, &step.repositories);
         }
@@ -296,6 +312,7 @@ impl Build<'_> {
         cache: &Path,
         folders: &Folders,
         run: &Run<'_>,
+        hiding: &mut dyn FnMut(),
     ) -> Result<Ended> {
         let package = self
             .host
@@ -311,7 +328,7 @@ impl Build<'_> {
         let scratch = folders.root.path().join(run.name);
         fs::create_dir(&scratch)
             .with_context(|| format!("failed to create `{}`", scratch.display()))?;
-        sandbox::run(&Job {
+        let job = Job {
             policy,
             program: self.cargo,
             arguments: run.arguments,
@@ -319,10 +336,10 @@ impl Build<'_> {
             directory: run.directory,
             record: &record,
             scratch: &scratch,
-            namespaces: self.options.namespaces,
-            landlock: self.options.landlock,
+            limits: self.options.limits,
             output: run.output,
-        })
+        };
+        sandbox::run(&job, hiding)
     }
 
     /// A `--config` value that is a file's path, seen from where cargo will start.

@@ -7,18 +7,16 @@ use anyhow::Result;
 use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::Profile;
-use crate::sandbox::Namespaces;
+use crate::sandbox::{Limits, Namespaces};
 
 /// What the environment says about the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// `PERRY_SANDBOX_PROFILE`; before what the host says.
     pub profile: Option<Profile>,
-    /// `SANDBOXED_CARGO_NAMESPACES`.
-    pub namespaces: Namespaces,
-    /// `SANDBOXED_CARGO_LANDLOCK`: the newest version of Landlock to use, to try out an older
-    /// kernel.
-    pub landlock: Option<i32>,
+    /// `SANDBOXED_CARGO_NAMESPACES`, and `SANDBOXED_CARGO_LANDLOCK`: the newest version of Landlock
+    /// to use, to try out an older kernel.
+    pub limits: Limits,
     /// `PERRY_CACHE_DIR`.
     pub cache: Option<PathBuf>,
 }
@@ -31,30 +29,32 @@ impl Options {
                 "PERRY_SANDBOX_PROFILE",
                 &[("strict", Profile::Strict), ("compat", Profile::Compat)],
             )?,
-            namespaces: choice(
-                invocation,
-                "SANDBOXED_CARGO_NAMESPACES",
-                &[
-                    ("auto", Namespaces::Auto),
-                    ("off", Namespaces::Off),
-                    ("require", Namespaces::Require),
-                ],
-            )?
-            .unwrap_or_default(),
-            landlock: choice(
-                invocation,
-                "SANDBOXED_CARGO_LANDLOCK",
-                &[
-                    ("0", 0),
-                    ("1", 1),
-                    ("2", 2),
-                    ("3", 3),
-                    ("4", 4),
-                    ("5", 5),
-                    ("6", 6),
-                    ("7", 7),
-                ],
-            )?,
+            limits: Limits {
+                namespaces: choice(
+                    invocation,
+                    "SANDBOXED_CARGO_NAMESPACES",
+                    &[
+                        ("auto", Namespaces::Auto),
+                        ("off", Namespaces::Off),
+                        ("require", Namespaces::Require),
+                    ],
+                )?
+                .unwrap_or_default(),
+                landlock: choice(
+                    invocation,
+                    "SANDBOXED_CARGO_LANDLOCK",
+                    &[
+                        ("0", 0),
+                        ("1", 1),
+                        ("2", 2),
+                        ("3", 3),
+                        ("4", 4),
+                        ("5", 5),
+                        ("6", 6),
+                        ("7", 7),
+                    ],
+                )?,
+            },
             cache: invocation
                 .variable("PERRY_CACHE_DIR")
                 .map(|path| invocation.resolve(path)),

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use crate::exit;
 use crate::message;
-use crate::sandbox::{self, Capability, Ended, State};
+use crate::sandbox::{self, Capability, Ended, Limits, State};
 
 /// Ends with our own status if builds cannot run here.
-pub(super) fn run() -> Ended {
-    let capabilities = sandbox::capabilities();
+pub(super) fn run(limits: Limits) -> Ended {
+    let capabilities = sandbox::capabilities(limits);
     message::output(&text(&capabilities));
     let missing = capabilities
         .iter()

@@ -14,6 +14,7 @@ use crate::app::SHIM;
 use crate::exit;
 use crate::invocation::Invocation;
 use crate::message::{self, Voice};
+use crate::options::Options;
 use crate::sandbox::Ended;
 
 /// The one word that is ours and not cargo's.
@@ -89,7 +90,7 @@ pub fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             platform,
             arguments,
         } => profile::run(&with(invocation, arguments), platform),
-        Command::Doctor => Ok(doctor::run()),
+        Command::Doctor => Ok(doctor::run(Options::read(invocation)?.limits)),
     }
 }
 

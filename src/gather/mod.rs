@@ -139,7 +139,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
     let path_dependencies = path_dependencies(inputs, &workspace, &mut resolver);
     let mut secret_roots = vec![host.root.clone(), workspace.clone()];
     secret_roots.extend(path_dependencies.iter().cloned());
-    let project_secrets = secret_files(&secret_roots).files;
+    let project_secrets = secret_files(&secret_roots);
     let fetch_writes = inputs
         .fetch_writes
         .iter()
@@ -184,7 +184,9 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         git_settings: git.settings,
         git_folders: git.folders,
         git_credentials: git.credentials,
+        searched_all: project_secrets.complete,
         project_secrets: project_secrets
+            .files
             .into_iter()
             .map(|secret| secret.path)
             .chain(git.secrets)

@@ -99,6 +99,8 @@ pub struct Policy {
     pub protected: Vec<Rule>,
     /// Character devices that may be read and written.
     pub devices: Vec<Rule>,
+    /// What the user should know, each a sentence that reads well after `note: `.
+    pub notes: Vec<String>,
     /// Folders that the build sees as empty, writable and its own where the backend can do that
     /// (Linux with namespaces); elsewhere they are not writable.
     pub private: Vec<Rule>,

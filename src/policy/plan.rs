@@ -58,6 +58,8 @@ pub struct Facts {
     pub git_credentials: Vec<(PathBuf, Vec<u8>)>,
     /// Files with secrets in the project.
     pub project_secrets: Vec<PathBuf>,
+    /// Were all files of the project looked at for secrets?
+    pub searched_all: bool,
     /// Further places that the host grants.
     pub granted: Vec<PathBuf>,
     /// Other secrets of this system.
@@ -117,6 +119,7 @@ pub fn plan(facts: &Facts) -> Result<Policy> {
         protected: protected(facts),
         devices: devices(facts.platform),
         private: Vec::new(),
+        notes: notes(facts),
         links: facts.links.clone(),
         removed: facts.removed.clone(),
         set: facts.set.clone(),
@@ -340,6 +343,17 @@ fn hidden(facts: &Facts) -> Vec<Rule> {
     };
     hidden.retain(|rule| !needed(&rule.path));
     hidden
+}
+
+fn notes(facts: &Facts) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !facts.searched_all {
+        notes.push(format!(
+            "`{}` has so many files that not all were searched for `.env` and its like",
+            facts.host.display()
+        ));
+    }
+    notes
 }
 
 fn masked(facts: &Facts) -> Vec<Mask> {

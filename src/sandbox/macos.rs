@@ -20,13 +20,13 @@ use anyhow::Context;
 
 use crate::error::Failure;
 use crate::policy::Policy;
-use crate::sandbox::{Capability, Ended, Job, State, Surroundings, jobserver, seatbelt};
+use crate::sandbox::{Capability, Ended, Job, Limits, State, Surroundings, jobserver, seatbelt};
 
 /// Absolute, so that nothing on PATH can take its place; protected by System Integrity Protection.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
 
 /// Fails if this system has no `sandbox-exec`.
-pub(super) fn check(_landlock: Option<i32>) -> anyhow::Result<()> {
+pub(super) fn check(_limits: Limits) -> anyhow::Result<()> {
     available()
 }
 
@@ -67,7 +67,7 @@ pub(super) fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> 
 }
 
 /// What this system can enforce: `sandbox-exec` is there, or builds do not run.
-pub(super) fn capabilities() -> Vec<Capability> {
+pub(super) fn capabilities(_limits: Limits) -> Vec<Capability> {
     let there = available().is_ok();
     vec![Capability {
         name: "sandbox-exec",
@@ -93,7 +93,8 @@ pub(super) fn record(policy: &Policy, subject: &str) -> anyhow::Result<String> {
     Ok(seatbelt::profile(policy, subject)?.text)
 }
 
-pub(super) fn run(job: &Job<'_>) -> anyhow::Result<Ended> {
+pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Ended> {
+    hiding();
     // The text is in the job's record; the parameters follow from the policy alone.
     let profile = seatbelt::profile(job.policy, "")?;
     let status = start(&profile, job)?;

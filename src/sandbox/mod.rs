@@ -59,6 +59,14 @@ pub enum Namespaces {
     Require,
 }
 
+/// What to do without although the system may have it, to try out others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    pub namespaces: Namespaces,
+    /// The newest version of Landlock to use, where not all that the kernel has.
+    pub landlock: Option<i32>,
+}
+
 /// A program to run, and what it may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Job<'a> {
@@ -73,9 +81,7 @@ pub struct Job<'a> {
     pub record: &'a Path,
     /// A folder of ours that the program cannot write, for what a backend needs on disk.
     pub scratch: &'a Path,
-    pub namespaces: Namespaces,
-    /// The newest version of Landlock to use, where not all that the kernel has.
-    pub landlock: Option<i32>,
+    pub limits: Limits,
     /// Where the program's standard output goes, if not where ours goes.
     pub output: Option<&'a std::fs::File>,
 }
@@ -105,13 +111,13 @@ pub enum State {
 }
 
 /// What this system can enforce, found out by trying.
-pub fn capabilities() -> Vec<Capability> {
-    backend::capabilities()
+pub fn capabilities(limits: Limits) -> Vec<Capability> {
+    backend::capabilities(limits)
 }
 
-/// Fails, with what to do, where the policy cannot be enforced; `landlock` as in [`Job`].
-pub fn check(landlock: Option<i32>) -> anyhow::Result<()> {
-    backend::check(landlock)
+/// Fails, with what to do, where the policy cannot be enforced.
+pub fn check(limits: Limits) -> anyhow::Result<()> {
+    backend::check(limits)
 }
 
 /// What confines this process already.
@@ -150,6 +156,9 @@ pub fn die_by(signal: i32) {
 }
 
 /// Runs the program confined, and waits for it and for everything that it started.
-pub fn run(job: &Job<'_>) -> anyhow::Result<Ended> {
-    backend::run(job)
+///
+/// `hiding` is called before the program starts where masked files are hidden instead of shown
+/// without their secrets.
+pub fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Ended> {
+    backend::run(job, hiding)
 }

@@ -7,16 +7,16 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Capability, Ended, Job, State, Surroundings};
+use super::{Capability, Ended, Job, Limits, State, Surroundings};
 use crate::policy::Policy;
 
 const REMEDY: &str = "build on Linux or macOS, for instance in a container or a virtual machine";
 
-pub(super) fn run(_: &Job<'_>) -> Result<Ended> {
+pub(super) fn run(_: &Job<'_>, _: &mut dyn FnMut()) -> Result<Ended> {
     bail!("this system has no sandbox backend yet")
 }
 
-pub(super) fn capabilities() -> Vec<Capability> {
+pub(super) fn capabilities(_: Limits) -> Vec<Capability> {
     vec![Capability {
         name: "backend",
         found: format!("none for {}", std::env::consts::OS),
@@ -24,7 +24,7 @@ pub(super) fn capabilities() -> Vec<Capability> {
     }]
 }
 
-pub(super) fn check(_: Option<i32>) -> Result<()> {
+pub(super) fn check(_: Limits) -> Result<()> {
     bail!("this system has no sandbox backend yet")
 }
 

@@ -77,6 +77,7 @@ fn sample(profile: Profile, network: Network) -> Policy {
         cargo_home: "/Users/u/.cargo".into(),
         artifacts: vec!["/Users/u/p/target".into()],
         private: Vec::new(),
+        notes: Vec::new(),
         links: Vec::new(),
     }
 }

@@ -38,6 +38,7 @@ fn facts() -> Facts {
         git_folders: vec![host.join(".git")],
         git_credentials: vec![(host.join(".git/config"), b"[core]\n".to_vec())],
         project_secrets: vec![host.join(".env"), host.join("packages/api/.env.local")],
+        searched_all: true,
         granted: vec!["/home/u/data".into()],
         system_secrets: vec!["/etc/ssh/ssh_host_rsa_key".into()],
         homes: vec!["/var/home".into()],

@@ -193,8 +193,8 @@ fn become_program(
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
         process::keep_capabilities(keep).context("failed to drop capabilities")?;
-        let abi =
-            domain::usable_abi(job.landlock).context("failed to ask for the Landlock version")?;
+        let abi = domain::usable_abi(job.limits.landlock)
+            .context("failed to ask for the Landlock version")?;
         domain::restrict(job.policy, replaced, abi).context("failed to set up Landlock")?;
         let options = Options {
             network: job.policy.network,

@@ -56,24 +56,29 @@ impl Message {
     }
 }
 
-pub(in crate::sandbox) fn run(job: &Job<'_>) -> Result<Ended> {
+pub(in crate::sandbox) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> Result<Ended> {
     let mut signals = FORWARDED.to_vec();
     signals.push(libc::SIGCHLD);
     let signals = Signals::of(&signals);
     let before = signals.block().context("failed to block signals")?;
-    let result = start(job, &signals, &before);
+    let result = start(job, hiding, &signals, &before);
     before
         .set_mask()
         .context("failed to restore the signal mask")?;
     result
 }
 
-fn start(job: &Job<'_>, signals: &Signals, before: &Signals) -> Result<Ended> {
-    if job.namespaces != Namespaces::Off {
+fn start(
+    job: &Job<'_>,
+    hiding: &mut dyn FnMut(),
+    signals: &Signals,
+    before: &Signals,
+) -> Result<Ended> {
+    if job.limits.namespaces != Namespaces::Off {
         match attempt(job, true, signals, before)? {
             Message::Ended(ended) => return Ok(ended),
             Message::Failed(text) => return Err(failed(job, &text)),
-            Message::Refused(text) if job.namespaces == Namespaces::Require => {
+            Message::Refused(text) if job.limits.namespaces == Namespaces::Require => {
                 return Err(Failure::new(format!(
                     "namespaces are required, and this system refuses them: {text}"
                 ))
@@ -83,6 +88,7 @@ fn start(job: &Job<'_>, signals: &Signals, before: &Signals) -> Result<Ended> {
             Message::Refused(_) => {}
         }
     }
+    hiding();
     match attempt(job, false, signals, before)? {
         Message::Ended(ended) => Ok(ended),
         Message::Failed(text) | Message::Refused(text) => Err(failed(job, &text)),
@@ -91,7 +97,7 @@ fn start(job: &Job<'_>, signals: &Signals, before: &Signals) -> Result<Ended> {
 
 /// Why nothing was started; what the system lacks says more than the call that failed for it.
 fn failed(job: &Job<'_>, text: &str) -> anyhow::Error {
-    support::check_by_trying(job.landlock)
+    support::check_by_trying(job.limits)
         .err()
         .unwrap_or_else(|| anyhow!("{text}"))
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::process::{self, Side};
 use super::{domain, outer, seccomp};
 use crate::error::Failure;
-use crate::sandbox::{Capability, Ended, State};
+use crate::sandbox::{Capability, Ended, Limits, Namespaces, State};
 
 /// What only the second wall gives; the tests know this list by heart.
 pub(in crate::sandbox) const WITHOUT_NAMESPACES: &[&str] = &[
@@ -16,6 +16,8 @@ pub(in crate::sandbox) const WITHOUT_NAMESPACES: &[&str] = &[
      and can watch them for changes",
     "a build can read the names and command lines of other processes in /proc",
     "a build has no /dev/shm and no /tmp of its own, so that what insists on them fails",
+    "a build cannot list a folder that something hidden lies below, such as `/`, so that what does \
+     so fails",
 ];
 
 const LANDLOCK: &str = "use Linux 5.19 or later with `landlock` in CONFIG_LSM or in the `lsm=` boot parameter, \
@@ -26,16 +28,16 @@ const NAMESPACES: &str = "allow unprivileged user namespaces (Ubuntu: an AppArmo
      with `userns`; containers: a seccomp profile that allows unshare and mount)";
 
 /// Fails where the kernel lacks what every build needs; asks only, since every build asks.
-pub(in crate::sandbox) fn check(limit: Option<i32>) -> Result<()> {
-    landlock(limit)
+pub(in crate::sandbox) fn check(limits: Limits) -> Result<()> {
+    landlock(limits.landlock)
         .map(drop)
         .map_err(|problem| lack(&problem, LANDLOCK))?;
     notifications().map_err(|problem| lack(&problem, SECCOMP))
 }
 
 /// The same, for when a build could not be started: what is there may still not be for us.
-pub(super) fn check_by_trying(limit: Option<i32>) -> Result<()> {
-    check(limit)?;
+pub(super) fn check_by_trying(limits: Limits) -> Result<()> {
+    check(limits)?;
     listener().map_err(|problem| lack(&problem, SECCOMP))
 }
 
@@ -126,13 +128,17 @@ fn listener() -> Result<(), String> {
     }
 }
 
-pub(in crate::sandbox) fn capabilities() -> Vec<Capability> {
+pub(in crate::sandbox) fn capabilities(limits: Limits) -> Vec<Capability> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let landlock = landlock(None).map(|version| format!("version {version}"));
+    let landlock = landlock(limits.landlock).map(|version| format!("version {version}"));
     let seccomp = notifications()
         .and_then(|()| listener())
         .map(|()| "filters and notifications".to_owned());
-    let namespaces = outer::probe_namespaces();
+    let namespaces = if limits.namespaces == Namespaces::Off {
+        Err("switched off by SANDBOXED_CARGO_NAMESPACES".to_owned())
+    } else {
+        outer::probe_namespaces()
+    };
     vec![
         Capability {
             name: "kernel",

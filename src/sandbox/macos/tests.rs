@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::policy::{Network, Policy, Profile, Rule};
-use crate::sandbox::Namespaces;
+use crate::sandbox::Limits;
 
 /// A policy that allows one folder, for programs of the system itself.
 fn policy(folder: &Path) -> Policy {
@@ -32,6 +32,7 @@ fn policy(folder: &Path) -> Policy {
         cargo_home: folder.join("cargo"),
         artifacts: vec![folder.join("target")],
         private: Vec::new(),
+        notes: Vec::new(),
         links: Vec::new(),
     }
 }
@@ -75,8 +76,7 @@ impl Trial {
             directory: Path::new("/"),
             record: &self.file,
             scratch: self.folder.path(),
-            namespaces: Namespaces::Auto,
-            landlock: None,
+            limits: Limits::default(),
             output: None,
         };
         start(&self.profile, &job)

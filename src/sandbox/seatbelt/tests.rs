@@ -35,6 +35,7 @@ fn sample() -> Policy {
         cargo_home: "/Users/u/.cargo".into(),
         artifacts: vec!["/Users/u/p/target".into()],
         private: Vec::new(),
+        notes: Vec::new(),
         links: Vec::new(),
     }
 }

@@ -162,6 +162,31 @@ fn check_class(form: Form, class: Class, mode: Mode) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// What only the second wall stops is what `doctor` lists as missing without it, and it lists
+/// nothing of that with it.
+#[test]
+fn doctor_lists_the_gaps() {
+    let doctor = |namespaces: &str| {
+        let project = Project::new();
+        let finished = project
+            .sandboxed()
+            .env("SANDBOXED_CARGO_NAMESPACES", namespaces)
+            .args(["sandbox", "doctor"])
+            .success();
+        finished.plain_text(&finished.stdout).replace('\n', " ")
+    };
+    let without = doctor("off");
+    for gap in TABLE.iter().filter_map(|attack| attack.gap) {
+        assert!(without.contains(gap.in_doctors_words()), "{without}");
+    }
+    assert!(without.contains("namespaces   weaker"), "{without}");
+    if system::has_namespaces() {
+        assert!(!doctor("auto").contains("without namespaces"));
+    } else {
+        skip("doctor with both walls", "this system refuses namespaces");
+    }
+}
+
 /// No secret is anywhere in the target, in the output, or at a canary.
 fn check_loot(form: Form, mode: Mode) {
     if mode == Mode::Plain || !mode.is_possible() {

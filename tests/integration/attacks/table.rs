@@ -69,7 +69,6 @@ pub(crate) enum Gap {
 
 impl Gap {
     /// What `doctor` says where namespaces are refused.
-    #[expect(dead_code, reason = "for a test on a kernel that refuses them")]
     pub(crate) const fn in_doctors_words(self) -> &'static str {
         match self {
             Self::HiddenFiles => {
