@@ -9,6 +9,10 @@ mod names;
 // Streams, descriptors, terminals.
 mod streams;
 
+// ^C and ^Z at a terminal.
+#[cfg(target_os = "linux")]
+mod keys;
+
 // How cargo ends, and signals on the way.
 mod signals;
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::support::command::Run;
 use crate::support::project::Project;
-use crate::support::{toolchain, unique};
+use crate::support::toolchain;
 
 /// The folder of the stand-in for cargo (`stand_in.rs`), compiled once; it holds nothing else.
 pub(crate) fn stand_in() -> &'static Path {
@@ -16,7 +16,7 @@ pub(crate) fn stand_in() -> &'static Path {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-in");
         fs::create_dir_all(&place).unwrap();
         // Another test program may be doing the same.
-        let new = place.join(unique());
+        let new = place.join(format!("new-{}", std::process::id()));
         let compiled = Command::new(toolchain::sysroot().join("bin/rustc"))
             .args(["--edition=2024", "-Cdebuginfo=0", "-o"])
             .arg(&new)
