@@ -320,6 +320,7 @@ fn messages() {
     for opening in [
         "Failure::new(",
         ".note(",
+        "notes.push(",
         ".warning(",
         "bail!(",
         ".context(",
@@ -369,7 +370,7 @@ fn doctor() {
         .lines()
         .filter_map(|line| line.strip_prefix("  - ").or(line.strip_prefix("  help: ")))
         .collect();
-    assert_eq!(quoted.len(), 4);
+    assert_eq!(quoted.len(), 5);
     for line in quoted {
         assert!(sources.contains(line), "{line}");
     }
