@@ -63,13 +63,6 @@ struct Run<'a> {
     output: Option<&'a fs::File>,
 }
 
-/// A policy, and the folders that were made for it.
-#[derive(Debug)]
-pub struct Prepared {
-    pub policy: Policy,
-    folders: Folders,
-}
-
 /// Our own folder for one run; removed at its end with all that is in it.
 #[derive(Debug)]
 struct Folders {
@@ -109,8 +102,8 @@ impl Build<'_> {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
         };
-        let prepared = self.prepare(&cache, folders, &project)?;
-        tell(&prepared.policy, News::Starting);
+        let policy = self.prepare(&cache, &folders, &project)?;
+        tell(&policy, News::Starting);
         let run = Run {
             kind: "buildrs",
             name: "build",
@@ -119,14 +112,8 @@ impl Build<'_> {
             arguments: &self.invocation.arguments,
             output: None,
         };
-        let mut hiding = || tell(&prepared.policy, News::Hiding);
-        self.start(
-            &prepared.policy,
-            &cache,
-            &prepared.folders,
-            &run,
-            &mut hiding,
-        )
+        let mut hiding = || tell(&policy, News::Hiding);
+        self.start(&policy, &cache, &folders, &run, &mut hiding)
     }
 
     /// The policy of the build, without running it; nothing is fetched.
@@ -297,13 +284,14 @@ impl Build<'_> {
         Ok(policy)
     }
 
-    fn prepare(&self, cache: &Path, folders: Folders, project: &Project) -> Result<Prepared> {
-        let policy = self.policy(sandbox::PLATFORM, cache, &folders, project)?;
+    /// Decides the policy, and makes what it names.
+    fn prepare(&self, cache: &Path, folders: &Folders, project: &Project) -> Result<Policy> {
+        let policy = self.policy(sandbox::PLATFORM, cache, folders, project)?;
         targets::create(&policy)?;
         if self.host.package.is_some() {
             targets::check_names(&policy.artifacts, cache)?;
         }
-        Ok(Prepared { policy, folders })
+        Ok(policy)
     }
 
     fn start(

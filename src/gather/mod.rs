@@ -3,7 +3,6 @@
 //! Nothing is decided here, and nothing is run.
 
 mod git;
-mod mounts;
 mod paths;
 mod secrets;
 mod variables;
@@ -23,7 +22,7 @@ use crate::invocation::Invocation;
 use crate::policy::plan::{Facts, Platform, is_system};
 use crate::policy::{Network, Profile, environment};
 use crate::project::Project;
-use crate::sandbox::files;
+use crate::sandbox::{self, files};
 
 /// What is known before the policy of one run of cargo is decided.
 #[derive(Debug, Clone, Copy)]
@@ -328,8 +327,7 @@ fn other_names(inputs: &Inputs<'_>, resolver: &mut Resolver) -> (Vec<PathBuf>, V
             .filter(|folder| !is_system(folder))
             .map(Path::to_owned),
     );
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let aliases = mounts::aliases(&table, &closed);
+    let aliases = sandbox::aliases(&closed);
     (homes, aliases)
 }
 

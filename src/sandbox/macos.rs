@@ -12,7 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::RawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -86,6 +86,11 @@ pub(super) fn capabilities(_limits: Limits) -> Vec<Capability> {
             }
         },
     }]
+}
+
+/// macOS has no bind mounts.
+pub(super) fn aliases(_folders: &[PathBuf]) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 /// The profile that `sandbox-exec` reads.

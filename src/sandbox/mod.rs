@@ -23,7 +23,7 @@ pub mod jobserver;
 pub mod seatbelt;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::policy::Policy;
 use crate::policy::plan::Platform;
@@ -134,6 +134,11 @@ pub enum Surroundings {
 /// Looks around; fails inside a sandbox that is too open to replace ours.
 pub fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> {
     backend::surroundings(home)
+}
+
+/// Where else something at or below `folders` can be seen, by bind mounts.
+pub fn aliases(folders: &[PathBuf]) -> Vec<PathBuf> {
+    backend::aliases(folders)
 }
 
 /// The policy as this system enforces it, in text; `subject` is for whom it is.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -30,6 +30,10 @@ pub(super) fn check(_: Limits) -> Result<()> {
 
 pub(super) fn surroundings(_: Option<&Path>) -> Result<Surroundings> {
     Ok(Surroundings::Free)
+}
+
+pub(super) fn aliases(_: &[PathBuf]) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 pub(super) fn record(_: &Policy, _: &str) -> Result<String> {

@@ -84,7 +84,7 @@ impl Way {
         let run = match self {
             Self::Off => project.off(),
             Self::Exempt | Self::FirstWall => project.on().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-            Self::BothWalls => project.on().env_remove("SANDBOXED_CARGO_NAMESPACES"),
+            Self::BothWalls => project.on().env("SANDBOXED_CARGO_NAMESPACES", "require"),
         };
         run.directory(project.path(self.folder()))
     }

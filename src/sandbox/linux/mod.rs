@@ -4,6 +4,7 @@
 //! Three processes: we stay outside and pass signals and the exit status on; a supervisor stands
 //! in the namespaces but outside the Landlock domain; the program runs inside everything.
 
+mod aliases;
 mod coverage;
 mod domain;
 mod inner;
@@ -18,6 +19,7 @@ pub mod sys;
 mod testing;
 mod view;
 
+pub(super) use aliases::aliases;
 pub(super) use outer::run;
 pub(super) use process::die_by;
 pub(super) use support::{capabilities, check};

@@ -1,5 +1,4 @@
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;

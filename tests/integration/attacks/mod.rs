@@ -63,7 +63,9 @@ impl Mode {
         match self {
             Self::Plain => project.plain(),
             Self::FirstWall => project.sandboxed().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-            Self::BothWalls => project.sandboxed().env_remove("SANDBOXED_CARGO_NAMESPACES"),
+            Self::BothWalls => project
+                .sandboxed()
+                .env("SANDBOXED_CARGO_NAMESPACES", "require"),
             Self::Compat => project
                 .sandboxed()
                 .env_remove("SANDBOXED_CARGO_NAMESPACES")

@@ -187,6 +187,9 @@ fn the_environment_arrives() {
         if matches!(way, Way::Exempt | Way::FirstWall) {
             expected.push(("SANDBOXED_CARGO_NAMESPACES".into(), Some("off".into())));
         }
+        if way == Way::BothWalls {
+            expected.push(("SANDBOXED_CARGO_NAMESPACES".into(), Some("require".into())));
+        }
         if way.is_sandboxed() {
             expected.retain(|(name, _)| name != "TMPDIR" && name != "CARGO_NET_OFFLINE");
             expected.push(("TMPDIR".into(), None));

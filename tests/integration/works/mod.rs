@@ -39,7 +39,9 @@ impl Cargo {
         match self {
             Self::Plain => project.plain(),
             Self::FirstWall => project.sandboxed().env("SANDBOXED_CARGO_NAMESPACES", "off"),
-            Self::BothWalls => project.sandboxed().env_remove("SANDBOXED_CARGO_NAMESPACES"),
+            Self::BothWalls => project
+                .sandboxed()
+                .env("SANDBOXED_CARGO_NAMESPACES", "require"),
         }
     }
 }

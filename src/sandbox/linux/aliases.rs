@@ -1,6 +1,7 @@
 //! Other names of the same folders: bind mounts show a closed folder somewhere else.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,15 @@ struct Mount {
     point: PathBuf,
 }
 
-/// Where else something at or below `folders` can be seen; `table` is `/proc/self/mountinfo`.
-pub(super) fn aliases(table: &[u8], folders: &[PathBuf]) -> Vec<PathBuf> {
+/// Where else something at or below `folders` can be seen.
+pub(in crate::sandbox) fn aliases(folders: &[PathBuf]) -> Vec<PathBuf> {
+    find(
+        &fs::read("/proc/self/mountinfo").unwrap_or_default(),
+        folders,
+    )
+}
+
+fn find(table: &[u8], folders: &[PathBuf]) -> Vec<PathBuf> {
     let mounts: Vec<Mount> = table
         .split(|byte| *byte == b'\n')
         .filter_map(parse)
@@ -101,15 +109,15 @@ mod tests {
     #[test]
     fn bind_mounts_of_a_closed_folder_are_found() {
         assert_eq!(
-            aliases(TABLE, &["/home/u".into()]),
+            find(TABLE, &["/home/u".into()]),
             [PathBuf::from("/build here"), "/srv/people/u".into()]
         );
     }
 
     #[test]
     fn other_devices_and_other_folders_are_not() {
-        assert_eq!(aliases(TABLE, &["/opt/x".into()]), Vec::<PathBuf>::new());
-        assert_eq!(aliases(TABLE, &["/tmp/x".into()]), Vec::<PathBuf>::new());
-        assert_eq!(aliases(b"", &["/home/u".into()]), Vec::<PathBuf>::new());
+        assert_eq!(find(TABLE, &["/opt/x".into()]), Vec::<PathBuf>::new());
+        assert_eq!(find(TABLE, &["/tmp/x".into()]), Vec::<PathBuf>::new());
+        assert_eq!(find(b"", &["/home/u".into()]), Vec::<PathBuf>::new());
     }
 }
