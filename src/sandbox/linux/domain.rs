@@ -13,6 +13,7 @@ use landlock::{
 };
 
 use super::coverage::Decisions;
+use super::process;
 use crate::policy::{Network, Policy};
 
 /// The lowest version that can confine cargo: without `REFER` (Linux 5.19), rustc's renames across
@@ -106,8 +107,13 @@ impl Rules {
         for rule in policy.readable.iter().chain(&policy.writable) {
             decisions.set(&rule.path, true);
         }
+        // To leave one file of /etc out, all others are named one by one: worth it only for what
+        // the build could read.
+        let in_home = |path: &Path| path.starts_with(&policy.home);
         for rule in &policy.hidden {
-            decisions.set(&rule.path, false);
+            if in_home(&rule.path) || process::may_read(&rule.path) {
+                decisions.set(&rule.path, false);
+            }
         }
         for mask in &policy.masked {
             decisions.set(&mask.path, false);
@@ -164,12 +170,12 @@ impl Rules {
 
     /// Adds one rule; a path that is not there needs none.
     fn allow(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<()> {
-        let Some(object) = open_path(path)
+        let Some((object, is_folder)) = open_path(path)
             .with_context(|| format!("failed to open `{}` for a Landlock rule", path.display()))?
         else {
             return Ok(());
         };
-        let access = if fs::File::from(object.try_clone()?).metadata()?.is_dir() {
+        let access = if is_folder {
             access
         } else {
             access & AccessFs::from_file(self.abi)
@@ -185,16 +191,18 @@ impl Rules {
     }
 }
 
-/// A descriptor that only names the object; `None` for what is not there, and for symbolic links,
-/// which need no rule: what they lead to has its own.
-fn open_path(path: &Path) -> io::Result<Option<OwnedFd>> {
+/// A descriptor that only names the object, and whether that is a folder; `None` for what is not
+/// there, and for symbolic links, which need no rule: what they lead to has its own.
+fn open_path(path: &Path) -> io::Result<Option<(OwnedFd, bool)>> {
     let opened = fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC)
         .open(path);
     match opened {
-        Ok(file) if file.metadata()?.is_symlink() => Ok(None),
-        Ok(file) => Ok(Some(file.into())),
+        Ok(file) => {
+            let metadata = file.metadata()?;
+            Ok((!metadata.is_symlink()).then(|| (file.into(), metadata.is_dir())))
+        }
         Err(error) => match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
             _ => Err(error),

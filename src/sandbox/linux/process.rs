@@ -323,6 +323,22 @@ pub(super) fn loose_socket() -> Option<RawFd> {
     })
 }
 
+/// Could this user read `path`, now or after a change of its mode?
+pub(super) fn may_read(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return false;
+    };
+    let Ok(text) = CString::new(path.as_os_str().as_bytes()) else {
+        return true;
+    };
+    // SAFETY: the text ends in NUL and outlives the call.
+    let readable =
+        unsafe { libc::faccessat(libc::AT_FDCWD, text.as_ptr(), libc::R_OK, libc::AT_EACCESS) };
+    readable == 0 || metadata.uid() == identity().user
+}
+
 /// Is `fd` an open pipe?
 pub(super) fn is_pipe(fd: RawFd) -> bool {
     // SAFETY: zeros are a valid struct for the kernel to fill in.
