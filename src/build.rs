@@ -98,6 +98,7 @@ impl Build<'_> {
     pub fn run(&self, tell: &dyn Fn(&Policy, News)) -> Result<Ended> {
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
+        self.please_rustup();
         let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
@@ -124,6 +125,16 @@ impl Build<'_> {
             Fetched::Project(project) => Ok(self.policy(platform, &cache, &folders, &project)?),
             Fetched::Failed(ended) => Err(ended),
         })
+    }
+
+    /// rustup, which cargo may be a proxy of, insists on this folder at every start, and cannot
+    /// make it in the sandbox. Where we cannot either, it has its own message.
+    fn please_rustup(&self) {
+        if let Some(home) = &self.places.rustup_home
+            && home.join("toolchains").is_dir()
+        {
+            let _ = fs::create_dir(home.join("update-hashes"));
+        }
     }
 
     fn cache(&self) -> Result<PathBuf> {
