@@ -270,19 +270,23 @@ fn path_dependencies(
         .collect()
 }
 
-/// Files that cargo and rustup look for in every folder above where they start.
+/// Files that cargo, rustup, clippy and rustfmt look for in every folder above where they start.
 fn settings_files(
     directory: &Path,
     workspace: &Path,
     path_dependencies: &[PathBuf],
     resolver: &mut Resolver,
 ) -> Vec<PathBuf> {
-    const NAMES: [&str; 5] = [
+    const NAMES: [&str; 9] = [
         ".cargo/config",
         ".cargo/config.toml",
+        ".clippy.toml",
+        ".rustfmt.toml",
         "Cargo.toml",
+        "clippy.toml",
         "rust-toolchain",
         "rust-toolchain.toml",
+        "rustfmt.toml",
     ];
     let mut files = Vec::new();
     let starts = [directory, workspace]

@@ -32,7 +32,7 @@ pub struct Facts {
     pub workspace: PathBuf,
     /// Packages that are built from a folder of their own outside the workspace.
     pub path_dependencies: Vec<PathBuf>,
-    /// Configuration of cargo and rustup in the folders above the build.
+    /// Configuration of cargo and its tools in the folders above the build.
     pub settings_files: Vec<PathBuf>,
     /// Where cargo writes: the target folder first, then the build folder if it is another one.
     pub artifacts: Vec<PathBuf>,
@@ -245,7 +245,7 @@ fn readable(facts: &Facts) -> Vec<Rule> {
         allow(path, "a path dependency");
     }
     for path in &facts.settings_files {
-        allow(path, "cargo's or rustup's configuration");
+        allow(path, "configuration of cargo or its tools");
     }
     allow(&facts.cargo_home, "cargo's sources and tools");
     if let Some(path) = &facts.rustup_home {
