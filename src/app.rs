@@ -104,7 +104,7 @@ fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             build.run(&|policy, news| match news {
                 News::Starting => {
                     if program {
-                        voice.note("the program that cargo runs is in the sandbox as well");
+                        voice.note("the program that cargo runs is in the sandbox as well, without a network");
                     }
                     for note in &policy.notes {
                         voice.note(note);
@@ -257,7 +257,8 @@ impl<'a> Call<'a> {
             )),
             Kind::Installs => Decision::Refuse(self.refusal(
                 "writes programs to a folder outside the project",
-                "run `cargo build --release` in the sandbox, then copy the program from the target folder",
+                "run `cargo build --release` in the sandbox, then copy the program from the target folder; or set \
+                 `PERRY_SANDBOX_BUILDRS=0` for this command if you trust every dependency",
             )),
             Kind::EditsSources => Decision::Refuse(self.refusal(
                 "rewrites sources, which a build must not",

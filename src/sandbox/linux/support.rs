@@ -134,7 +134,11 @@ pub(in crate::sandbox) fn capabilities(limits: Limits) -> Vec<Capability> {
     let seccomp = notifications()
         .and_then(|()| listener())
         .map(|()| "filters and notifications".to_owned());
-    let namespaces = if limits.namespaces == Namespaces::Off {
+    let (switched_off, remedy) = match limits.namespaces {
+        Namespaces::Off => (true, "unset SANDBOXED_CARGO_NAMESPACES"),
+        _ => (false, NAMESPACES),
+    };
+    let namespaces = if switched_off {
         Err("switched off by SANDBOXED_CARGO_NAMESPACES".to_owned())
     } else {
         outer::probe_namespaces()
@@ -161,7 +165,7 @@ pub(in crate::sandbox) fn capabilities(limits: Limits) -> Vec<Capability> {
                 Ok(()) => State::Enforced,
                 Err(_) => State::Weaker {
                     gaps: WITHOUT_NAMESPACES.to_vec(),
-                    remedy: NAMESPACES,
+                    remedy,
                 },
             },
             found: namespaces

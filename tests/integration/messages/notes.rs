@@ -13,7 +13,8 @@ fn commands_that_cannot_work_in_a_sandbox() {
                         `PERRY_SANDBOX_BUILDRS` if you trust every dependency";
     let outside = "writes programs to a folder outside the project";
     let outside_help = "run `cargo build --release` in the sandbox, then copy the program from \
-                        the target folder";
+                        the target folder; or set `PERRY_SANDBOX_BUILDRS=0` for this command if \
+                        you trust every dependency";
     let sources = "rewrites sources, which a build must not";
     let sources_help =
         "run `cargo check` or `cargo clippy` in the sandbox, and apply what it suggests by hand";
@@ -54,7 +55,8 @@ fn commands_that_cannot_work_in_a_sandbox() {
 fn a_line_for_what_runs_in_the_sandbox() {
     let project = package();
     let status = "   Sandboxed project (strict)\n";
-    let program = "note: the program that cargo runs is in the sandbox as well\n";
+    let program =
+        "note: the program that cargo runs is in the sandbox as well, without a network\n";
     let both = format!("{program}{status}");
     for (line, said) in [
         (&["build"][..], status),
