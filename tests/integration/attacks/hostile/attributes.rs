@@ -139,8 +139,10 @@ fn fchmodat2_empty_path(name: &str) -> Done {
     }))
 }
 
-/// Calls `attempt` while another thread swaps what the path means.
-fn race(swap: impl Fn() + Send + 'static, attempt: impl Fn() -> bool) -> Done {
+/// Calls `attempt` while another thread swaps what the path means, until the file outside changes
+/// or chance had enough of them.
+fn race(name: &str, swap: impl Fn() + Send + 'static, attempt: impl Fn() -> bool) -> Done {
+    use std::os::unix::fs::MetadataExt;
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
     let swapper = std::thread::spawn(move || {
@@ -148,9 +150,11 @@ fn race(swap: impl Fn() + Send + 'static, attempt: impl Fn() -> bool) -> Done {
             swap();
         }
     });
-    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(400);
+    let victim = victim(name);
+    let changed = || std::fs::metadata(&victim).is_ok_and(|file| file.mode() & 0o7777 == MODE);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(2);
     let mut done = 0;
-    while std::time::Instant::now() < deadline {
+    while std::time::Instant::now() < deadline && !changed() {
         done += i32::from(attempt());
     }
     stop.store(true, Ordering::Relaxed);
@@ -171,6 +175,7 @@ fn chmod_race_symlink(name: &str) -> Done {
         unsafe { sys::syscall(sys::NR_RENAMEAT2, at, a.as_ptr(), at, path.as_ptr(), 2) };
     };
     race(
+        name,
         move || {
             exchange(&link);
             exchange(&file);
@@ -188,6 +193,7 @@ fn chmod_race_folder(name: &str) -> Done {
     let used = sys::c(folder.join(name));
     let (folder, link) = (sys::c(folder), sys::c(link));
     race(
+        name,
         move || {
             let at = sys::AT_FDCWD;
             unsafe { sys::syscall(sys::NR_RENAMEAT2, at, link.as_ptr(), at, folder.as_ptr(), 2) };
@@ -208,6 +214,7 @@ fn chmod_race_memory(name: &str) -> Done {
     texts.iter_mut().for_each(|t| t.resize(length, 0));
     let shared = Box::leak(vec![0_u8; length].into_boxed_slice()).as_mut_ptr() as usize;
     race(
+        name,
         move || {
             for text in &texts {
                 for (i, byte) in text.iter().enumerate() {
