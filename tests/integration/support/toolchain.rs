@@ -56,6 +56,8 @@ pub(crate) fn rustup_home() -> Option<PathBuf> {
 
 /// The program under test: the one just built, or another, such as a packaged one.
 pub(crate) fn product() -> PathBuf {
-    let built = env!("CARGO_BIN_EXE_sandboxed-cargo");
-    std::env::var_os("SANDBOXED_CARGO_UNDER_TEST").map_or(built.into(), PathBuf::from)
+    // Not `env!`: a check with another version's compiler does not set it, and needs no path.
+    let built = option_env!("CARGO_BIN_EXE_sandboxed-cargo").map(PathBuf::from);
+    let other = std::env::var_os("SANDBOXED_CARGO_UNDER_TEST").map(PathBuf::from);
+    other.or(built).expect("cargo names the program")
 }
