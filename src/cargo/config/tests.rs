@@ -296,7 +296,7 @@ fn the_build_directory_has_variables() {
         let tree = Tree::new().file(NEAR, format!("build.build-dir = '{template}'"));
         let found = tree
             .load()
-            .build_dir(Path::new("/work/space"), Path::new("/cargo"));
+            .build_dir(Path::new("/srv/space"), Path::new("/cargo"));
         match found {
             Ok(found) => match found.unwrap().value {
                 BuildDirectory::Exactly(path) => path
@@ -308,7 +308,7 @@ fn the_build_directory_has_variables() {
             Err(error) => tree.failure(Err::<(), _>(error)),
         }
     };
-    assert_eq!(of("{workspace-root}/b"), "/work/space/b");
+    assert_eq!(of("{workspace-root}/b"), "/srv/space/b");
     assert_eq!(of("{cargo-cache-home}/b"), "/cargo/b");
     assert_eq!(of("b"), "T/host/project/b");
     assert_eq!(of("{cargo-cache-home}/{workspace-path-hash}"), "ask");
