@@ -33,7 +33,9 @@ pub(super) fn elsewhere(places: &Places, open: bool) -> Vec<PathBuf> {
 /// A sandbox asks about the file itself, not about the name by which it was reached: people keep
 /// such files elsewhere and link to them.
 fn real(path: &Path) -> Option<PathBuf> {
-    // What is not there, or is not for us to see, hides nothing.
+    // What is not there, or is not for us to see, hides nothing; asked first, since few of them are
+    // there and to follow a path takes a call for each folder on the way.
+    fs::symlink_metadata(path).ok()?;
     Resolver::default().existing(path)
 }
 

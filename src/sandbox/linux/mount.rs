@@ -2,9 +2,11 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use super::sys::{checked, owned};
 
 /// A detached copy of the mounts at and below `path` (`open_tree(2)`, Linux 5.2).
 pub(super) fn copy_tree(path: &Path) -> io::Result<OwnedFd> {
@@ -13,9 +15,7 @@ pub(super) fn copy_tree(path: &Path) -> io::Result<OwnedFd> {
         libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as libc::c_uint;
     // SAFETY: `path` is a valid C string for the time of the call.
     let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
-    let fd = libc::c_int::try_from(check(fd)?).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    owned(fd)
 }
 
 /// Puts a detached copy at `path`.
@@ -33,7 +33,7 @@ pub(super) fn attach(tree: &OwnedFd, path: &Path) -> io::Result<()> {
             MOVE_MOUNT_F_EMPTY_PATH,
         )
     };
-    check(result).map(drop)
+    checked(result).map(drop)
 }
 
 /// Makes a detached copy read-only, with every mount in it.
@@ -75,7 +75,7 @@ fn set_read_only(folder: libc::c_int, path: &CStr, flags: libc::c_int) -> io::Re
             size_of::<MountAttr>(),
         )
     };
-    check(result).map(drop)
+    checked(result).map(drop)
 }
 
 /// Keeps mounts of this namespace from reaching others, and theirs from reaching it.
@@ -124,15 +124,7 @@ fn mount(
             data.as_ptr().cast(),
         )
     };
-    check(result.into()).map(drop)
-}
-
-fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    checked(result.into()).map(drop)
 }
 
 fn c_path(path: &Path) -> io::Result<CString> {

@@ -187,7 +187,7 @@ fn message(part: &mut libc::iovec, control: &mut ControlBuffer) -> libc::msghdr 
     message
 }
 
-fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
+pub(super) fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(checked(result)?).map_err(|_| io::ErrorKind::InvalidData)?;
     // SAFETY: called only with the result of a call that makes a descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
