@@ -54,7 +54,9 @@ class Canary:
             with connection:
                 connection.settimeout(5)
                 try:
-                    self.heard.append(connection.recv(100).decode())
+                    # A message may come in pieces, as its writer formats it.
+                    with connection.makefile("rb") as pieces:
+                        self.heard.append(pieces.readline(100).decode())
                 except OSError:
                     pass
 

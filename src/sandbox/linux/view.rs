@@ -101,12 +101,14 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
             empty.push(*path);
         }
     }
-    let in_empty = |path: &Path| empty.iter().any(|folder| path.starts_with(folder));
-    for link in policy.links.iter().filter(|link| in_empty(&link.path)) {
+    let private = policy.private.iter().map(|rule| rule.path.as_path());
+    let bare: Vec<_> = empty.iter().copied().chain(private).collect();
+    let in_bare = |path: &Path| bare.iter().any(|folder| path.starts_with(folder));
+    for link in policy.links.iter().filter(|link| in_bare(&link.path)) {
         set_up_link(&link.path, &link.target)
             .with_context(|| format!("failed to set up the link `{}`", link.path.display()))?;
     }
-    if in_empty(directory) {
+    if in_bare(directory) {
         fs::create_dir_all(directory)
             .with_context(|| format!("failed to set up `{}`", directory.display()))?;
     }

@@ -5,6 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use super::system;
+
 /// A command with an environment of its own.
 #[derive(Debug)]
 #[must_use]
@@ -17,6 +19,7 @@ impl Run {
     pub(crate) fn new(program: &OsStr, root: &Path) -> Self {
         let mut command = Command::new(program);
         command.env_clear().stdin(Stdio::null());
+        system::obey_signals(&mut command);
         Self {
             command,
             root: root.to_owned(),

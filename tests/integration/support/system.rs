@@ -85,6 +85,21 @@ pub(crate) fn set_terminal(command: &mut Command, slave: &File) {
     unsafe { command.pre_exec(take) };
 }
 
+/// The command starts as from a terminal, even where `nohup` or a shell's `&` started the tests.
+pub(crate) fn obey_signals(command: &mut Command) {
+    let obey = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: the default action is no function of ours.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls and allocates nothing.
+    unsafe { command.pre_exec(obey) };
+}
+
 /// The command inherits these files under these numbers, as from a careless caller.
 pub(crate) fn inherit(command: &mut Command, files: Vec<(RawFd, RawFd)>) {
     let hand_over = move || {
