@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Way;
 use crate::support::project::Project;
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn statuses_come_back() {
