@@ -172,6 +172,31 @@ fn other_processes() {
 }
 
 #[test]
+fn the_limit_that_tells_what_was_given_up() {
+    let locks = 10;
+    let limit = [1u64 << 30; 2];
+    let value = address(&limit);
+    refused("setrlimit", EPERM, || {
+        raw(libc::SYS_setrlimit, [locks, value])
+    });
+    refused("prlimit64", EPERM, || {
+        raw(libc::SYS_prlimit64, [0, locks, value, 0])
+    });
+    allowed("getrlimit", || {
+        let mut limit = [0u64; 2];
+        raw(
+            libc::SYS_prlimit64,
+            [0, locks, 0, limit.as_mut_ptr().addr()],
+        )
+    });
+    let cores = 4;
+    allowed("setrlimit of another", || {
+        let none = [0u64; 2];
+        raw(libc::SYS_setrlimit, [cores, address(&none)])
+    });
+}
+
+#[test]
 fn descriptors() {
     const FS_IOC_SETFLAGS: usize = 0x4008_6602;
     let pipe = || {

@@ -398,6 +398,36 @@ fn each_filter_identifies_itself_and_no_other() {
 }
 
 #[test]
+fn only_the_supervisor_says_what_a_process_has_given_up() {
+    for options in all_options() {
+        let narrow = u64::from(table::NARROW);
+        for option in [narrow, HIGH | narrow] {
+            assert_eq!(ask(options, nr::prctl, &[option, 1, 2]), Verdict::Notify);
+        }
+        for option in [narrow - 1, narrow + 1, 36] {
+            assert_eq!(ask(options, nr::prctl, &[option, 1, 2]), Verdict::Allow);
+        }
+        for limit in [10, HIGH | 0xa] {
+            assert_eq!(ask(options, nr::setrlimit, &[limit, 0x1000]), EPERM);
+            for value in [0x1000, 1, 1 << 32, 1 << 63] {
+                let set = [0, limit, value, 0];
+                assert_eq!(ask(options, nr::prlimit64, &set), EPERM);
+            }
+            let read = [0, limit, 0, 0x1000];
+            assert_eq!(ask(options, nr::prlimit64, &read), Verdict::Allow);
+        }
+        for limit in [0, 7, 9, 11, 15] {
+            assert_eq!(
+                ask(options, nr::setrlimit, &[limit, 0x1000]),
+                Verdict::Allow
+            );
+            let set = [0, limit, 0x1000, 0];
+            assert_eq!(ask(options, nr::prlimit64, &set), Verdict::Allow);
+        }
+    }
+}
+
+#[test]
 fn every_row_matters() {
     // A row that never decides is shadowed by an earlier one, or has conditions that cannot hold.
     let mut deciding = HashSet::new();
@@ -665,6 +695,7 @@ const NATIVE: &[(Syscall, libc::c_long)] = natives! {
     sethostname: SYS_sethostname,
     setns: SYS_setns,
     setpriority: SYS_setpriority,
+    setrlimit: SYS_setrlimit,
     settimeofday: SYS_settimeofday,
     setxattr: SYS_setxattr,
     shmat: SYS_shmat,

@@ -25,6 +25,18 @@ pub const INSIDE_PREFETCH: u32 = 2;
 /// `prctl` answers with this number.
 pub const INSIDE_ERRNO: i32 = libc::ENOTNAM;
 
+/// The `prctl` option by which a program gives up attributes of files, with the address and the
+/// length of a list of places: `sbxn`. It is also the answer that means yes. Without the filter the
+/// kernel says `EINVAL`, and a filter that somebody put in between can answer with errors and with
+/// 0, but with no other number.
+pub const NARROW: u32 = 0x7362_786e;
+/// The limit whose value says which narrowing holds for a process.
+pub const NARROW_LIMIT: u32 = RLIMIT_LOCKS;
+
+/// Part of the ABI; libc has it in another type for each C library. The kernel keeps it and does
+/// nothing with it (Linux 2.4.0 to 2.4.24 did: getrlimit(2)).
+const RLIMIT_LOCKS: u32 = 10;
+
 /// The answer to a call of another architecture.
 pub const FOREIGN: Verdict = Verdict::Errno(ENOSYS);
 pub const FOREIGN_WHY: &str =
@@ -79,7 +91,7 @@ const ANY: u32 = u32::MAX;
 
 const NESTED: &str = "lets a nested call of this program ask the kernel whether it is confined";
 
-static IDENTITY: [Row; 2] = [
+static IDENTITY: [Row; 3] = [
     deny(&[nr::prctl], INSIDE_ERRNO, NESTED)
         .given(&[one_of(0, ANY, &[INSIDE]), one_of(1, ANY, &[INSIDE_BUILD])])
         .only(When::NetworkDenied),
@@ -89,6 +101,11 @@ static IDENTITY: [Row; 2] = [
             one_of(1, ANY, &[INSIDE_PREFETCH]),
         ])
         .only(When::NetworkInternet),
+    notify(
+        &[nr::prctl],
+        "gives up attributes of files, for the process and all that it will start",
+    )
+    .given(&[one_of(0, ANY, &[NARROW])]),
 ];
 
 /// Every row under its heading, in the order in which they are asked.

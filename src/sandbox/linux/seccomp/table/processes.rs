@@ -3,7 +3,7 @@
 use libc::{ENOSYS, EPERM};
 
 use super::super::{Row, When, numbers as nr};
-use super::{ANY, any_bit, deny, none_of, notify, one_of};
+use super::{ANY, NARROW_LIMIT, any_bit, deny, none_of, notify, one_of};
 
 /// `CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}` as `clone` knows them, and `CLONE_PARENT`.
 const CLONE_REFUSED: u64 = 0x7e02_0000 | 0x8000;
@@ -12,6 +12,9 @@ const UNSHARE_ALLOWED: u64 = 0x0005_0f00;
 const PID_WHY: &str = "same-user processes outside could be starved or, by a limit, killed";
 const NAMESPACE_WHY: &str = "new namespaces and mounts change what paths mean, and open kernel \
                              code that is otherwise for root";
+
+const NARROW_WHY: &str = "its value, which the kernel does not use, tells the supervisor what the \
+                          process has given up";
 
 pub(super) const ROWS: &[Row] = &[
     deny(
@@ -86,6 +89,10 @@ pub(super) const ROWS: &[Row] = &[
         PID_WHY,
     )
     .given(&[none_of(0, ANY, &[0])]),
+    deny(&[nr::setrlimit], EPERM, NARROW_WHY).given(&[one_of(0, ANY, &[NARROW_LIMIT])]),
+    // Without a new value it only reads.
+    deny(&[nr::prlimit64], EPERM, NARROW_WHY)
+        .given(&[one_of(1, ANY, &[NARROW_LIMIT]), any_bit(2, u64::MAX)]),
     // `PRIO_PROCESS` is 0 and `IOPRIO_WHO_PROCESS` is 1: the other kinds are groups and users.
     deny(&[nr::setpriority], EPERM, PID_WHY).given(&[none_of(0, ANY, &[0])]),
     deny(&[nr::setpriority], EPERM, PID_WHY).given(&[none_of(1, ANY, &[0])]),
