@@ -9,6 +9,7 @@ mod coverage;
 mod domain;
 mod inner;
 mod mount;
+mod narrow;
 mod outer;
 mod process;
 pub mod seccomp;
@@ -20,6 +21,7 @@ mod testing;
 mod view;
 
 pub(super) use aliases::aliases;
+pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;
 pub(super) use support::{capabilities, check};

@@ -107,6 +107,20 @@ pub fn tgkill(process: i32, thread: i32, signal: i32) -> io::Result<()> {
     checked(unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) }).map(drop)
 }
 
+/// `prlimit(2)` of the process that the thread `pid` belongs to (0 is the calling one): makes `new`
+/// both the soft and the hard limit, and returns the hard limit from before.
+pub fn hard_limit(pid: i32, resource: u32, new: Option<u64>) -> io::Result<u64> {
+    let new = new.map(|limit| [limit, limit]);
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut old = [0_u64; 2];
+    // SAFETY: the kernel reads two words, if `new` is not null, and writes two.
+    let result =
+        unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, new, old.as_mut_ptr()) };
+    checked(result)?;
+    let [_, hard] = old;
+    Ok(hard)
+}
+
 /// Sends one descriptor over a unix socket. Does not allocate: it runs between fork and exec.
 pub fn send_fd(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut byte = [0u8];

@@ -12,6 +12,7 @@
 
 mod attributes;
 mod caller;
+mod narrowing;
 mod places;
 mod request;
 mod signals;
@@ -24,7 +25,9 @@ use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
+use super::seccomp::table;
 use caller::Caller;
+use narrowing::{Narrowings, Scope};
 use places::Places;
 use request::Action;
 
@@ -49,6 +52,8 @@ impl From<io::ErrorKind> for Errno {
 enum Done {
     /// The caller sees success.
     Performed,
+    /// The caller sees a number that only we answer with.
+    Narrowed,
     /// The kernel performs the call, whose arguments are all numbers.
     Continue,
 }
@@ -61,6 +66,7 @@ enum Done {
 pub struct Supervisor {
     listener: OwnedFd,
     places: Places,
+    narrowings: Narrowings,
     /// As long as the kernel's own structures, which may have grown; aligned for them.
     request: Vec<u64>,
     response: Vec<u64>,
@@ -78,6 +84,7 @@ impl Supervisor {
                 writable,
                 protected,
             },
+            narrowings: Narrowings::new(),
             request: words(sizes.seccomp_notif, size_of::<libc::seccomp_notif>()),
             response: words(
                 sizes.seccomp_notif_resp,
@@ -122,31 +129,48 @@ impl Supervisor {
         Ok(Some(unsafe { buffer.cast::<libc::seccomp_notif>().read() }))
     }
 
-    fn perform(&self, request: &libc::seccomp_notif) -> Result<Done, Errno> {
-        let alive = || self.still_waits(request.id);
+    fn perform(&mut self, request: &libc::seccomp_notif) -> Result<Done, Errno> {
         // A process that our PID namespace does not have.
         let pid = i32::try_from(request.pid)
             .ok()
             .filter(|pid| *pid > 0)
             .ok_or(Errno(libc::EPERM))?;
         let caller = Caller::open(pid)?;
+        let narrowing = self.narrowings.of(pid)?;
         // Until here the number could have been another process's by now; from here on the handle
         // refers to the caller or to nobody.
-        if !alive() {
+        if !self.still_waits(request.id) {
             return Err(Errno(libc::ESRCH));
         }
         caller.has_our_user()?;
         match request::parse(&caller, &request.data)? {
             Action::Change { target, change } => {
                 let object = places::open(&caller, &target)?;
-                self.places.admit(object.as_fd())?;
-                if !alive() {
+                self.places.admit(object.as_fd(), narrowing.as_deref())?;
+                if !self.still_waits(request.id) {
                     return Err(Errno(libc::ESRCH));
                 }
                 change.apply(object.as_fd()).map(|()| Done::Performed)
             }
             Action::Nothing => Ok(Done::Performed),
-            Action::Signal(signal) => signals::send(&caller, &signal),
+            Action::Narrow(paths) => {
+                let places = paths
+                    .iter()
+                    .map(|path| places::canonical(path))
+                    .collect::<Result<_, _>>()?;
+                if !self.still_waits(request.id) {
+                    return Err(Errno(libc::ESRCH));
+                }
+                self.narrowings.add(pid, narrowing, places)?;
+                Ok(Done::Narrowed)
+            }
+            Action::Signal(signal) => {
+                let scope = Scope {
+                    narrowings: &self.narrowings,
+                    of: narrowing.as_deref(),
+                };
+                signals::send(&caller, &scope, &signal)
+            }
         }
     }
 
@@ -164,16 +188,17 @@ impl Supervisor {
     }
 
     fn respond(&mut self, id: u64, answer: Result<Done, Errno>) -> io::Result<()> {
-        let (error, flags) = match answer {
-            Ok(Done::Performed) => (0, 0),
-            Ok(Done::Continue) => (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
-            Err(Errno(errno)) => (-errno.abs(), 0),
+        let (value, error, flags) = match answer {
+            Ok(Done::Performed) => (0, 0, 0),
+            Ok(Done::Narrowed) => (table::NARROW.into(), 0, 0),
+            Ok(Done::Continue) => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
+            Err(Errno(errno)) => (0, -errno.abs(), 0),
         };
         self.response.fill(0);
         let buffer = self.response.as_mut_ptr();
         let response = libc::seccomp_notif_resp {
             id,
-            val: 0,
+            val: value,
             error,
             flags: u32::try_from(flags).unwrap_or(0),
         };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::super::sys::{self, Base};
 use super::Errno;
 use super::caller::{Caller, c_string};
+use super::narrowing::Narrowing;
 use super::request::Target;
 
 /// What the kernel appends to the path of an object without a name.
@@ -26,14 +27,22 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Refuses an object that does not lie in a writable place.
-    pub(super) fn admit(&self, object: BorrowedFd<'_>) -> Result<(), Errno> {
+    /// Refuses an object that does not lie in a writable place, and in one that is left to a caller
+    /// that gave up others.
+    pub(super) fn admit(
+        &self,
+        object: BorrowedFd<'_>,
+        narrowing: Option<&Narrowing>,
+    ) -> Result<(), Errno> {
+        let contain = |path: &Path| {
+            self.contain(path) && narrowing.is_none_or(|narrowing| narrowing.contains(path))
+        };
         for _ in 0..ATTEMPTS {
             let path = name_of(object)?;
-            if !self.contain(&path) {
+            if !contain(&path) {
                 break;
             }
-            if is_at(object, &path)? || self.is_unnamed(object, &path)? {
+            if is_at(object, &path)? || is_unnamed(object, &path, contain)? {
                 return Ok(());
             }
         }
@@ -51,14 +60,29 @@ impl Places {
         longest(&self.writable)
             .is_some_and(|depth| longest(&self.protected).is_none_or(|p| p < depth))
     }
+}
 
-    /// Is it a file without any name (`O_TMPFILE`, or unlinked while open) that was made here?
-    fn is_unnamed(&self, object: BorrowedFd<'_>, path: &Path) -> Result<bool, Errno> {
-        let Some(name) = path.as_os_str().as_bytes().strip_suffix(DELETED) else {
-            return Ok(false);
-        };
-        let name = Path::new(std::ffi::OsStr::from_bytes(name));
-        Ok(self.contain(name) && metadata(object)?.nlink() == 0)
+/// Is it a file without any name (`O_TMPFILE`, or unlinked while open) that was made here?
+fn is_unnamed(
+    object: BorrowedFd<'_>,
+    path: &Path,
+    contain: impl Fn(&Path) -> bool,
+) -> Result<bool, Errno> {
+    let Some(name) = path.as_os_str().as_bytes().strip_suffix(DELETED) else {
+        return Ok(false);
+    };
+    let name = Path::new(std::ffi::OsStr::from_bytes(name));
+    Ok(contain(name) && metadata(object)?.nlink() == 0)
+}
+
+/// The kernel's name for what an absolute path leads to from here, links followed.
+pub(super) fn canonical(path: &CStr) -> Result<PathBuf, Errno> {
+    let object = sys::open_handle(Base::Root, path, true)?;
+    let name = name_of(object.as_fd())?;
+    if is_at(object.as_fd(), &name)? {
+        Ok(name)
+    } else {
+        Err(Errno(libc::ENOENT))
     }
 }
 

@@ -6,6 +6,7 @@ use super::super::seccomp::{Arch, numbers};
 use super::Errno;
 use super::attributes::Change;
 use super::caller::Caller;
+use super::narrowing;
 use super::signals::{Recipient, Signal};
 
 const PATH_MAX: usize = 4096;
@@ -18,7 +19,12 @@ const NOW: Times = [timespec(0, libc::UTIME_NOW); 2];
 /// What to do.
 #[derive(Debug)]
 pub(super) enum Action {
-    Change { target: Target, change: Change },
+    Change {
+        target: Target,
+        change: Change,
+    },
+    /// Leave the caller these places only.
+    Narrow(Vec<CString>),
     Nothing,
     Signal(Signal),
 }
@@ -121,6 +127,13 @@ impl Request<'_> {
             "pidfd_send_signal" if int(3) == 0 => {
                 Ok(self.signal(Recipient::Descriptor(int(0)), 1, Some(2)))
             }
+
+            // The filter hands over one option only.
+            "prctl" => Ok(Action::Narrow(narrowing::read_places(
+                self.caller,
+                self.args[1],
+                self.args[2],
+            )?)),
 
             // The filter hands over nothing else.
             _ => Err(Errno(libc::EPERM)),

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::super::sys;
 use super::caller::Caller;
+use super::narrowing::Scope;
 use super::{Done, Errno};
 
 /// A signal, as the caller asks for it.
@@ -29,12 +30,13 @@ pub(super) enum Recipient {
     Descriptor(i32),
 }
 
-pub(super) fn send(caller: &Caller, signal: &Signal) -> Result<Done, Errno> {
+pub(super) fn send(caller: &Caller, scope: &Scope<'_>, signal: &Signal) -> Result<Done, Errno> {
     match signal.recipient {
         Recipient::Kill(-1) => Err(Errno(libc::EPERM)),
-        Recipient::Kill(0) => send_to_group(group_of(caller.process)?, signal.number),
+        Recipient::Kill(0) => send_to_group(group_of(caller.process)?, scope, signal.number),
         Recipient::Kill(pid) if pid < 0 => {
-            send_to_group(pid.checked_neg().ok_or(Errno(libc::ESRCH))?, signal.number)
+            let group = pid.checked_neg().ok_or(Errno(libc::ESRCH))?;
+            send_to_group(group, scope, signal.number)
         }
         // The caller waits for the answer, so these numbers cannot become another's. The kernel
         // itself delivers the signal before the call returns, as `raise` and `abort` rely on; what
@@ -51,14 +53,23 @@ pub(super) fn send(caller: &Caller, signal: &Signal) -> Result<Done, Errno> {
         }
         // Only debuggers single out a thread of another process.
         Recipient::ThreadOf(_) => Err(Errno(libc::EPERM)),
-        Recipient::Kill(pid) | Recipient::Process(pid) => send_to_process(caller, pid, signal),
+        Recipient::Kill(pid) | Recipient::Process(pid) => {
+            send_to_process(caller, scope, pid, signal)
+        }
         // Another thread may have changed what the number refers to by now.
-        Recipient::Descriptor(number) => send_to_process(caller, caller.pidfd(number)?, signal),
+        Recipient::Descriptor(number) => {
+            send_to_process(caller, scope, caller.pidfd(number)?, signal)
+        }
     }
 }
 
-fn send_to_process(caller: &Caller, pid: i32, signal: &Signal) -> Result<Done, Errno> {
-    let process = open_inside(pid)?;
+fn send_to_process(
+    caller: &Caller,
+    scope: &Scope<'_>,
+    pid: i32,
+    signal: &Signal,
+) -> Result<Done, Errno> {
+    let process = open_inside(pid, scope)?;
     let info = match signal.info {
         0 => None,
         address => Some(read_info(caller, address, signal.number)?),
@@ -68,13 +79,13 @@ fn send_to_process(caller: &Caller, pid: i32, signal: &Signal) -> Result<Done, E
 }
 
 /// The kernel would refuse a group of which no member may be sent the signal.
-fn send_to_group(group: i32, number: i32) -> Result<Done, Errno> {
+fn send_to_group(group: i32, scope: &Scope<'_>, number: i32) -> Result<Done, Errno> {
     let mut outcome = Err(Errno(libc::ESRCH));
     for pid in all_processes()? {
         if group_of(pid) != Ok(group) {
             continue;
         }
-        let sent = open_inside(pid)
+        let sent = open_inside(pid, scope)
             .and_then(|process| Ok(sys::pidfd_send_signal(process.as_fd(), number, None)?));
         match sent {
             Ok(()) => outcome = Ok(Done::Performed),
@@ -86,12 +97,12 @@ fn send_to_group(group: i32, number: i32) -> Result<Done, Errno> {
     outcome
 }
 
-/// Opens a process if it descends from this one.
+/// Opens a process if it descends from this one and `scope` reaches it.
 ///
 /// A number may change hands while the ancestors are walked, but then the child of whoever ended
 /// has another parent in the second walk; and if the process itself is still there after both, its
 /// number was its own all the time.
-fn open_inside(pid: i32) -> Result<OwnedFd, Errno> {
+fn open_inside(pid: i32, scope: &Scope<'_>) -> Result<OwnedFd, Errno> {
     if pid <= 0 {
         return Err(Errno(libc::EINVAL));
     }
@@ -103,8 +114,9 @@ fn open_inside(pid: i32) -> Result<OwnedFd, Errno> {
     let ancestors = ancestors(pid);
     let inside = ancestors.last() == i32::try_from(std::process::id()).ok().as_ref();
     let unchanged = self::ancestors(pid) == ancestors;
+    let reached = scope.reaches(pid)?;
     sys::pidfd_send_signal(process.as_fd(), 0, None)?;
-    if inside && unchanged {
+    if inside && unchanged && reached {
         Ok(process)
     } else {
         Err(Errno(libc::EPERM))
@@ -148,7 +160,7 @@ fn stat(pid: i32) -> Result<[i32; 2], Errno> {
     }
 }
 
-fn all_processes() -> Result<Vec<i32>, Errno> {
+pub(super) fn all_processes() -> Result<Vec<i32>, Errno> {
     let entries = fs::read_dir("/proc")?;
     Ok(entries
         .flatten()

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod callers;
+mod narrowing;
 mod paths;
 mod signals;
 
