@@ -20,6 +20,7 @@ use unsupported as backend;
 
 pub mod files;
 pub mod jobserver;
+pub mod launcher;
 pub mod seatbelt;
 
 use std::ffi::OsString;

@@ -57,3 +57,22 @@ pub(super) fn become_program(
 }
 
 pub(super) fn die_by(_: i32) {}
+
+/// None yet.
+pub(super) mod launcher {
+    use std::ffi::OsString;
+
+    use anyhow::{Result, bail};
+
+    use crate::sandbox::launcher::Launcher;
+
+    pub(in crate::sandbox) fn image(_: Launcher<'_>) -> Result<Vec<u8>> {
+        bail!("this system has no launchers yet")
+    }
+
+    pub(in crate::sandbox) fn real(_: &[u8]) -> Option<OsString> {
+        None
+    }
+
+    pub(in crate::sandbox) fn restore(_: &mut OsString) {}
+}

@@ -8,6 +8,7 @@ mod aliases;
 mod coverage;
 mod domain;
 mod inner;
+pub(super) mod launcher;
 mod mount;
 mod narrow;
 mod outer;
