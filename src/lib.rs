@@ -26,3 +26,4 @@ pub mod project;
 pub mod sandbox;
 pub mod switch;
 pub mod targets;
+pub mod units;

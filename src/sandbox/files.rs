@@ -1,16 +1,24 @@
 //! Questions about files that each operating system answers in its own way.
 
 #[cfg(unix)]
-pub use unix::{Names, identity, is_named_pipe, is_program, make_accessible, names};
+pub use unix::{
+    Names, identity, is_named_pipe, is_program, make_accessible, names, open_folder, open_regular,
+    place, program_permissions, same,
+};
 
 #[cfg(not(unix))]
-pub use elsewhere::{Names, identity, is_named_pipe, is_program, make_accessible, names};
+pub use elsewhere::{
+    Names, identity, is_named_pipe, is_program, make_accessible, names, open_folder, open_regular,
+    place, program_permissions, same,
+};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{self, Metadata};
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-    use std::path::Path;
+    use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+    use std::path::{Path, PathBuf};
 
     /// A file that has other names as well.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +53,49 @@ mod unix {
         fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
     }
 
+    /// Opens a file to read it, never through a link at the end of the path, and never waits for a
+    /// pipe's other side.
+    pub fn open_regular(path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+    }
+
+    /// Opens a folder as a mere handle where the system has such.
+    pub fn open_folder(path: &Path, follow: bool) -> io::Result<File> {
+        #[cfg(target_os = "linux")]
+        const HANDLE: libc::c_int = libc::O_PATH;
+        #[cfg(not(target_os = "linux"))]
+        const HANDLE: libc::c_int = libc::O_NONBLOCK;
+        let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(HANDLE | libc::O_DIRECTORY | nofollow)
+            .open(path)
+    }
+
+    /// A path that leads to an open folder wherever it is moved, if the system has such.
+    pub fn place(folder: &File) -> Option<PathBuf> {
+        cfg!(target_os = "linux").then(|| format!("/proc/self/fd/{}", folder.as_raw_fd()).into())
+    }
+
+    /// Are these of one and the same file?
+    pub fn same(one: &Metadata, other: &Metadata) -> bool {
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    /// For a program of ours in place of another one: who may execute it is the same, but it runs
+    /// as whoever starts it, and its owner can tell what it is.
+    pub fn program_permissions(like: &Metadata) -> Permissions {
+        Permissions::from_mode(like.mode() & 0o777 | 0o500)
+    }
+
     /// Lets the owner list and empty a folder; one that is not ours stays as it is.
     pub fn make_accessible(folder: &Path) {
         let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
@@ -53,8 +104,9 @@ mod unix {
 
 #[cfg(not(unix))]
 mod elsewhere {
-    use std::fs::Metadata;
-    use std::path::Path;
+    use std::fs::{File, Metadata, Permissions};
+    use std::io;
+    use std::path::{Path, PathBuf};
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub struct Names {
@@ -79,4 +131,24 @@ mod elsewhere {
     }
 
     pub fn make_accessible(_: &Path) {}
+
+    pub fn open_regular(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    pub fn open_folder(_: &Path, _follow: bool) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn place(_: &File) -> Option<PathBuf> {
+        None
+    }
+
+    pub fn same(_: &Metadata, _: &Metadata) -> bool {
+        false
+    }
+
+    pub fn program_permissions(like: &Metadata) -> Permissions {
+        like.permissions()
+    }
 }

@@ -19,6 +19,7 @@ use macos as backend;
 use unsupported as backend;
 
 pub mod files;
+pub mod folder;
 pub mod jobserver;
 pub mod launcher;
 pub mod seatbelt;
