@@ -21,8 +21,10 @@ use crate::host::{self, Homes, Host, Settings};
 use crate::invocation::Invocation;
 use crate::message::Voice;
 use crate::options::Options;
+use crate::policy::Policy;
 use crate::sandbox::{self, Ended, Surroundings};
 use crate::switch::{self, Switch};
+use crate::units;
 
 /// Set by `shim/cargo` to its own path: we are called as `cargo`, and that file is not the real one.
 pub const SHIM: &str = "SANDBOXED_CARGO_SHIM";
@@ -30,7 +32,9 @@ pub const SHIM: &str = "SANDBOXED_CARGO_SHIM";
 /// Carries out one call.
 pub fn run(invocation: &Invocation) -> ExitCode {
     let voice = voice(invocation, &CargoLine::parse(&invocation.arguments));
-    let ended = if commands::asked_for(invocation) {
+    let ended = if let Some(role) = units::role(&invocation.program) {
+        units::run(role, invocation)
+    } else if commands::asked_for(invocation) {
         commands::run(invocation, voice)
     } else {
         call(invocation, voice)
@@ -100,30 +104,45 @@ fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
         Decision::Refuse(failure) => Err(failure.into()),
         Decision::Sandbox { program } => {
             sandbox::check(call.options.limits)?;
+            if program {
+                voice.note(
+                    "the program that cargo runs is in the sandbox as well, without a network",
+                );
+            }
             let build = call.build();
-            build.run(&|policy, news| match news {
-                News::Starting => {
-                    if program {
-                        voice.note("the program that cargo runs is in the sandbox as well, without a network");
-                    }
-                    for note in &policy.notes {
-                        voice.note(note);
-                    }
-                    voice.status(
-                        "Sandboxed",
-                        format_args!("{} ({})", build.subject(), policy.profile),
-                    );
-                }
-                News::Hiding => {
-                    for mask in &policy.masked {
-                        voice.note(format_args!(
-                            "`{}` holds credentials, so the build cannot read it here",
-                            mask.path.display()
-                        ));
-                        voice.help("where git is needed, keep them in a credential helper, or allow namespaces: see `sandboxed-cargo sandbox doctor`");
-                    }
-                }
-            })
+            build.run(&|policy, news| tell(voice, &build, policy, news))
+        }
+        Decision::Units => {
+            sandbox::check(call.options.limits)?;
+            let build = call.build();
+            match build.prepare_units(&|policy, news| tell(voice, &build, policy, news))? {
+                Ok(variables) => become_cargo(&call.subcommand().with(&variables), &call.cargo),
+                Err(ended) => Ok(ended),
+            }
+        }
+    }
+}
+
+/// What the user should know before cargo speaks.
+fn tell(voice: Voice, build: &Build<'_>, policy: &Policy, news: News) {
+    match news {
+        News::Starting => {
+            for note in &policy.notes {
+                voice.note(note);
+            }
+            voice.status(
+                "Sandboxed",
+                format_args!("{} ({})", build.subject(), policy.profile),
+            );
+        }
+        News::Hiding => {
+            for mask in &policy.masked {
+                voice.note(format_args!(
+                    "`{}` holds credentials, so the build cannot read it here",
+                    mask.path.display()
+                ));
+                voice.help("where git is needed, keep them in a credential helper, or allow namespaces: see `sandboxed-cargo sandbox doctor`");
+            }
         }
     }
 }
@@ -141,6 +160,8 @@ pub enum Decision {
     Refuse(Failure),
     /// `program` says that cargo also runs the user's own program.
     Sandbox { program: bool },
+    /// cargo and the user's program are outside, and each unit of the build is in a sandbox.
+    Units,
 }
 
 impl fmt::Display for Decision {
@@ -154,6 +175,7 @@ impl fmt::Display for Decision {
             Self::Sandbox { program: true } => {
                 f.write_str("sandboxed, the program that cargo runs as well")
             }
+            Self::Units => f.write_str("each unit of the build sandboxed, the program outside"),
         }
     }
 }
@@ -211,12 +233,18 @@ impl<'a> Call<'a> {
             }
             config.alias(name)
         })?;
-        let manifest = build::manifest(&command.line, &directory);
+        let elsewhere = command.kind == Kind::InstallsFromElsewhere;
         let homes = Homes {
             user: Some(places.home.clone()),
             cargo: Some(places.cargo_home.clone()),
         };
-        let host = host::locate(&directory, &manifest, &homes)?;
+        let (host, manifest) = if elsewhere {
+            let folder = own_folder()?;
+            (Host::nowhere(folder.clone()), folder.join("Cargo.toml"))
+        } else {
+            let manifest = build::manifest(&command.line, &directory);
+            (host::locate(&directory, &manifest, &homes)?, manifest)
+        };
         let settings = host.settings()?;
         let cargo = real_cargo(invocation, Some(&places), &project(&host))?;
         Ok(Self {
@@ -250,7 +278,15 @@ impl<'a> Call<'a> {
             _ if self.host.is_exempt(&self.settings) => Decision::Exempt {
                 package: self.build().subject(),
             },
-            Kind::NeedsNetwork => Decision::Refuse(self.refusal(
+            Kind::RunsProgram
+            | Kind::Publishes
+            | Kind::Installs
+            | Kind::InstallsFromElsewhere
+                if self.may_open() =>
+            {
+                Decision::Units
+            }
+            Kind::Publishes | Kind::InstallsFromElsewhere => Decision::Refuse(self.refusal(
                 "needs the network, which a build must not have",
                 "run `cargo build` in the sandbox first; for this command itself, unset `PERRY_SANDBOX_BUILDRS` \
                  if you trust every dependency",
@@ -266,6 +302,21 @@ impl<'a> Call<'a> {
             )),
             Kind::Compiles => Decision::Sandbox { program: false },
             Kind::RunsProgram | Kind::Unknown => Decision::Sandbox { program: true },
+        }
+    }
+
+    /// May cargo and the program that it runs be outside of the sandbox? The user's own may; a
+    /// dependency's may not, nor where each unit cannot have a sandbox of its own.
+    fn may_open(&self) -> bool {
+        self.host.package.is_none() && !self.settings.confine_programs && sandbox::UNITS
+    }
+
+    /// cargo finds a third-party command by `PATH`, where npm puts dependencies' programs.
+    fn subcommand(&self) -> Invocation {
+        if self.command.command == "nextest" {
+            self.without_project_on_path()
+        } else {
+            self.invocation.clone()
         }
     }
 
@@ -302,6 +353,16 @@ impl<'a> Call<'a> {
             voice: voice(self.invocation, &self.command.line),
         }
     }
+}
+
+/// An empty folder that stands for the project where there is none.
+fn own_folder() -> Result<PathBuf> {
+    let folder = dirs::cache_dir()
+        .context("this system has no folder for caches")?
+        .join("sandboxed-cargo");
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| folder.canonicalize())
+        .with_context(|| format!("failed to create `{}`", folder.display()))
 }
 
 fn distrust(files: &[PathBuf]) -> Failure {

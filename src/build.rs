@@ -21,6 +21,7 @@ use crate::prefetch::{self, Fetched, Request, Step};
 use crate::project::Project;
 use crate::sandbox::{self, Ended, Job};
 use crate::targets;
+use crate::units::{self, session::Session, tools::Tools};
 
 /// A call of cargo that is to be sandboxed, and all that was found out about it so far.
 #[derive(Debug)]
@@ -115,6 +116,43 @@ impl Build<'_> {
         };
         let mut hiding = || tell(&policy, News::Hiding);
         self.start(&policy, &cache, &folders, &run, &mut hiding)
+    }
+
+    /// What cargo says of the project.
+    fn project(&self, cache: &Path, folders: &Folders) -> Result<Fetched> {
+        if self.host.origin == host::Origin::Nowhere {
+            return Ok(Fetched::Project(Project {
+                workspace: self.host.root.clone(),
+                manifests: Vec::new(),
+                build_directory: None,
+            }));
+        }
+        self.fetch(cache, folders, self.line.offline || self.line.frozen)
+    }
+
+    /// Fetches what is missing and decides the policy, as [`Build::run`] does, for a cargo outside
+    /// of the sandbox that starts each unit in one of its own: the variables that make it do so.
+    ///
+    /// The policy goes with the program that this process becomes next.
+    pub fn prepare_units(
+        &self,
+        tell: &dyn Fn(&Policy, News),
+    ) -> Result<std::result::Result<Vec<(OsString, OsString)>, Ended>> {
+        let cache = self.cache()?;
+        let folders = Folders::create(self.invocation)?;
+        let project = match self.project(&cache, &folders)? {
+            Fetched::Project(project) => project,
+            Fetched::Failed(ended) => return Ok(Err(ended)),
+        };
+        let policy = self.prepare(&cache, &folders, &project)?;
+        tell(&policy, News::Starting);
+        let program = &self.invocation.executable;
+        let mut variables = Tools::install(&cache, program, self.config)?.variables(program);
+        let keep = self.settings.keep_environment.clone();
+        let temporary = folders.root.path().parent().unwrap_or(Path::new("/tmp"));
+        let session = Session::new(policy, self.options.limits, temporary.to_owned(), keep);
+        variables.push(session.leave()?);
+        Ok(Ok(variables))
     }
 
     /// The policy of the build, without running it; nothing is fetched.
@@ -266,6 +304,7 @@ impl Build<'_> {
             project: None,
             artifacts: &[],
             network: Network::Denied,
+            tools: None,
             fetch_hides: &[],
             fetch_writes: &[],
             fetch_reads: &[],
@@ -281,11 +320,20 @@ impl Build<'_> {
     ) -> Result<Policy> {
         let mut resolver = Resolver::default();
         let artifacts = targets::find(self, project, &mut resolver)?;
+        let tools = match platform {
+            Platform::Linux if sandbox::PLATFORM == Platform::Linux => Some(Tools::install(
+                cache,
+                &self.invocation.executable,
+                self.config,
+            )?),
+            _ => None,
+        };
         let facts = gather::facts(
             &Inputs {
                 platform,
                 project: Some(project),
                 artifacts: &artifacts,
+                tools: tools.as_ref(),
                 ..self.inputs(cache, folders)
             },
             resolver,
@@ -299,6 +347,9 @@ impl Build<'_> {
     fn prepare(&self, cache: &Path, folders: &Folders, project: &Project) -> Result<Policy> {
         let policy = self.policy(sandbox::PLATFORM, cache, folders, project)?;
         targets::create(&policy)?;
+        if sandbox::PLATFORM == Platform::Linux {
+            units::scripts::wrap_left_behind(&policy.artifacts)?;
+        }
         if self.host.package.is_some() {
             targets::check_names(&policy.artifacts, cache)?;
         }
@@ -430,8 +481,11 @@ fn environment(invocation: &Invocation, policy: &Policy) -> Vec<(OsString, OsStr
 
 /// The manifest that cargo will use, absolute.
 pub fn manifest(line: &CargoLine, directory: &Path) -> PathBuf {
-    match &line.manifest_path {
-        Some(path) => directory.join(path),
-        None => host::find_manifest(directory).unwrap_or_else(|| directory.join("Cargo.toml")),
+    match (&line.manifest_path, &line.path) {
+        (Some(path), _) => directory.join(path),
+        (None, Some(folder)) if line.subcommand.as_deref() == Some("install".as_ref()) => {
+            directory.join(folder).join("Cargo.toml")
+        }
+        _ => host::find_manifest(directory).unwrap_or_else(|| directory.join("Cargo.toml")),
     }
 }

@@ -44,6 +44,16 @@ impl Invocation {
             .filter(|value| !value.is_empty())
     }
 
+    /// The same call with these variables.
+    #[must_use]
+    pub fn with(&self, variables: &[(OsString, OsString)]) -> Self {
+        let mut invocation = self.clone();
+        let environment = &mut invocation.environment;
+        environment.retain(|(name, _)| !variables.iter().any(|(set, _)| set == name));
+        environment.extend_from_slice(variables);
+        invocation
+    }
+
     /// `path` seen from the current directory.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.directory.join(path)

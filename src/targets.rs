@@ -11,7 +11,7 @@ use crate::build::Build;
 use crate::cargo::config::{self, BuildDirectory, Found, Origin};
 use crate::error::Failure;
 use crate::gather::Resolver;
-use crate::host::cache;
+use crate::host::{self, cache};
 use crate::policy::Policy;
 use crate::project::Project;
 use crate::sandbox::files::{self, Names};
@@ -24,11 +24,13 @@ pub fn find(build: &Build<'_>, project: &Project, resolver: &mut Resolver) -> Re
         line.target_dir.as_ref().map(here),
         build.config.target_dir()?,
     ) {
-        (Some(path), _) => path,
-        (None, Some(found)) => trusted(build, found, resolver)?,
-        (None, None) => project.workspace.join("target"),
+        (Some(path), _) => Some(path),
+        (None, Some(found)) => Some(trusted(build, found, resolver)?),
+        // cargo makes a temporary one.
+        (None, None) if build.host.origin == host::Origin::Nowhere => None,
+        (None, None) => Some(project.workspace.join("target")),
     };
-    let mut folders = vec![target];
+    let mut folders = Vec::from_iter(target);
     if let Some(found) = build
         .config
         .build_dir(&project.workspace, &build.places.cargo_home)?

@@ -28,10 +28,12 @@ pub enum Kind {
     EditsSources,
     /// Compiles, then runs the user's own program, tests or benchmarks.
     RunsProgram,
-    /// Compiles, then copies programs to a folder outside the project.
+    /// Compiles a project, then copies its programs to a folder outside.
     Installs,
-    /// Compiles in the same run in which it talks to a registry.
-    NeedsNetwork,
+    /// Compiles what it fetches in the same run, then does the same.
+    InstallsFromElsewhere,
+    /// Compiles, then talks to a registry.
+    Publishes,
     /// A third-party command, a script, or an option of a later cargo: anything may happen.
     Unknown,
 }
@@ -264,11 +266,11 @@ fn kind(line: &CargoLine) -> Kind {
         // What was packed is built again, against the lock file; that needs no network once the
         // dependencies are there.
         "build" | "check" | "clippy" | "doc" | "package" | "rustc" | "rustdoc" => Kind::Compiles,
-        "bench" | "run" | "test" => Kind::RunsProgram,
-        // From a path, or from the cache, an installation is a build that ends outside; else the
-        // sources of what is installed are not known before it runs.
-        "install" if line.path.is_some() || line.offline || line.frozen => Kind::Installs,
-        "install" | "publish" => Kind::NeedsNetwork,
+        // nextest starts cargo for the builds, with the environment as it is.
+        "bench" | "nextest" | "run" | "test" => Kind::RunsProgram,
+        "install" if line.path.is_some() => Kind::Installs,
+        "install" => Kind::InstallsFromElsewhere,
+        "publish" => Kind::Publishes,
         _ => Kind::Unknown,
     }
 }

@@ -258,6 +258,23 @@ impl Config {
         }))
     }
 
+    /// The first variable of `[env]` whose name begins with `prefix`.
+    pub fn sets_variable(&self, prefix: &str) -> Result<Option<Found<String>>> {
+        let Some(entry) = self.root.find("env")? else {
+            return Ok(None);
+        };
+        let Value::Table(variables) = &entry.value else {
+            return Ok(None);
+        };
+        Ok(variables
+            .iter()
+            .find(|(name, _)| name.starts_with(prefix))
+            .map(|(name, entry)| Found {
+                value: name.clone(),
+                origin: entry.origin.clone(),
+            }))
+    }
+
     /// `term.color`. Like cargo, we take a `[term]` table with mistakes in it for an empty one.
     pub fn color(&self) -> Option<Found<String>> {
         self.text("term.color").ok().flatten()

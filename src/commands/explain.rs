@@ -32,6 +32,7 @@ pub(super) fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
         Origin::AboveNodeModules => "above the outermost node_modules",
         Origin::PackageJson => "by its package.json",
         Origin::CargoWorkspace => "the cargo workspace; there is no package.json",
+        Origin::Nowhere => "a folder of our own; what is built has no project here",
     };
     line(
         &mut text,

@@ -23,6 +23,7 @@ use crate::policy::plan::{Facts, Platform, is_system};
 use crate::policy::{Network, Profile, environment};
 use crate::project::Project;
 use crate::sandbox::{self, files};
+use crate::units::tools::Tools;
 
 /// What is known before the policy of one run of cargo is decided.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,8 @@ pub struct Inputs<'a> {
     /// Where cargo writes, as found; the target folder first.
     pub artifacts: &'a [PathBuf],
     pub network: Network,
+    /// What makes cargo start each unit in a box of its own, where this is for a build.
+    pub tools: Option<&'a Tools>,
     /// What `cargo fetch` must not see, where this is for it.
     pub fetch_hides: &'a [PathBuf],
     /// What `cargo fetch` may write, where this is for it.
@@ -200,6 +203,11 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         fetch_writes,
         removed,
         set: set(inputs),
+        tools: inputs
+            .tools
+            .iter()
+            .flat_map(|tools| tools.paths().map(Path::to_owned))
+            .collect(),
         workspace,
     })
 }
@@ -211,6 +219,9 @@ fn set(inputs: &Inputs<'_>) -> Vec<(OsString, OsString)> {
         ("TMPDIR".into(), inputs.temporary.into()),
         ("CARGO_NET_OFFLINE".into(), offline.into()),
     ];
+    if let Some(tools) = inputs.tools {
+        set.extend(tools.variables(&inputs.invocation.executable));
+    }
     // A relative one is meant from the current folder, which is not where cargo fetches.
     let homes = [
         ("CARGO_HOME", Some(&inputs.places.cargo_home)),

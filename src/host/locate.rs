@@ -53,6 +53,8 @@ pub enum Origin {
     AboveNodeModules,
     CargoWorkspace,
     PackageJson,
+    /// There is no project: what is built comes from a registry or a repository.
+    Nowhere,
 }
 
 /// A package that is not the host.
@@ -115,12 +117,21 @@ pub fn locate(cwd: &Path, manifest: &Path, homes: &Homes) -> anyhow::Result<Host
 }
 
 impl Host {
+    /// In place of a project, where there is none: an empty folder of ours.
+    pub fn nowhere(root: PathBuf) -> Self {
+        Self {
+            root,
+            package: None,
+            origin: Origin::Nowhere,
+        }
+    }
+
     /// What the host's `package.json` says.
     pub fn settings(&self) -> anyhow::Result<Settings> {
         match self.origin {
             // A manifest may point at any folder as its workspace, so the `package.json` in it may
             // be anybody's.
-            Origin::CargoWorkspace => Ok(Settings::default()),
+            Origin::CargoWorkspace | Origin::Nowhere => Ok(Settings::default()),
             Origin::AboveNodeModules | Origin::PackageJson => Settings::read(&self.root),
         }
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub profile: Option<Profile>,
     /// `perry.sandbox.keepEnvironment`: variables that the build gets although they look secret.
     pub keep_environment: Vec<String>,
+    /// `perry.sandbox.programs`: are the programs and tests that cargo runs in the sandbox as well?
+    pub confine_programs: bool,
     /// `perry.sandbox.read`, as written: what the build may read besides.
     pub read: Vec<String>,
 }
@@ -130,6 +132,19 @@ impl Document<'_> {
                 ));
             }
         };
+        settings.confine_programs = match self.string(sandbox, "perry.sandbox", "programs")? {
+            None | Some("open") => false,
+            Some("confined") => true,
+            Some(other) => {
+                return Err(self.fail(
+                    "perry.sandbox.programs",
+                    format_args!(
+                        "must be `open` or `confined`, found `{}`",
+                        other.escape_debug()
+                    ),
+                ));
+            }
+        };
         for (index, name) in self.strings(sandbox, "perry.sandbox", "keepEnvironment")? {
             let field = format!("perry.sandbox.keepEnvironment[{index}]");
             self.check_variable(&field, name)?;
@@ -207,7 +222,7 @@ impl Document<'_> {
     }
 
     fn check_keys(&self, sandbox: &Object) -> Result<(), Failure> {
-        const KNOWN: [&str; 3] = ["keepEnvironment", "profile", "read"];
+        const KNOWN: [&str; 4] = ["keepEnvironment", "profile", "programs", "read"];
         match sandbox
             .iter()
             .find(|(key, _)| !KNOWN.contains(&key.as_str()))
@@ -218,7 +233,7 @@ impl Document<'_> {
                     &format!("perry.sandbox.{}", key.escape_debug()),
                     "is not a setting",
                 )
-                .help("the settings are `keepEnvironment`, `profile` and `read`")),
+                .help("the settings are `keepEnvironment`, `profile`, `programs` and `read`")),
         }
     }
 

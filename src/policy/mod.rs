@@ -3,14 +3,15 @@
 pub mod environment;
 pub mod plan;
 pub mod secrets;
+pub mod text;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which table of the policy applies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Reads inside the home folder only what a build needs; writes to target and `TMPDIR` only.
@@ -31,7 +32,7 @@ impl std::fmt::Display for Profile {
 }
 
 /// What the network is like inside the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// No socket of any family.
@@ -41,36 +42,36 @@ pub enum Network {
 }
 
 /// A path and the reason why it is in the policy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub path: PathBuf,
     pub why: String,
 }
 
 /// A file that the build sees with other contents, where the backend can do that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mask {
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub path: PathBuf,
     pub why: String,
-    #[serde(skip)]
+    #[serde(skip, default)]
     pub contents: Vec<u8>,
 }
 
 /// A symbolic link that the user's own paths go through.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub path: PathBuf,
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub target: PathBuf,
 }
 
 /// A variable that the build does not get.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
-    #[serde(serialize_with = "lossy")]
+    #[serde(with = "text::one")]
     pub name: OsString,
     pub why: String,
 }
@@ -81,7 +82,7 @@ pub struct Removed {
 /// `readable` allows, and what no entry contains may be read. For writing, nothing is allowed but
 /// what `writable` contains, minus what a longer path of `protected` contains, plus data written to
 /// `devices`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     pub profile: Profile,
     pub network: Network,
@@ -109,45 +110,20 @@ pub struct Policy {
     /// Variables taken out of the environment.
     pub removed: Vec<Removed>,
     /// Variables added to it, or changed.
-    #[serde(serialize_with = "lossy_pairs")]
+    #[serde(with = "text::pairs")]
     pub set: Vec<(OsString, OsString)>,
     /// The build's own temporary folder, which is also in `writable`.
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub temporary: PathBuf,
     /// The home folder, for backends that name secrets relative to it.
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub home: PathBuf,
     /// Where cargo keeps its caches and settings.
-    #[serde(serialize_with = "lossy_path")]
+    #[serde(with = "text::one")]
     pub cargo_home: PathBuf,
     /// The folders among `writable` that cargo writes artifacts to, the target folder first.
-    #[serde(serialize_with = "lossy_paths")]
+    #[serde(with = "text::many")]
     pub artifacts: Vec<PathBuf>,
-}
-
-fn lossy<S: serde::Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&text.to_string_lossy())
-}
-
-// The file is for people and tools to read; a path that is not UTF-8 must not keep a build from
-// running, as serde's own impl would.
-fn lossy_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
-}
-
-fn lossy_paths<S: serde::Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
-}
-
-fn lossy_pairs<S: serde::Serializer>(
-    pairs: &[(OsString, OsString)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(
-        pairs
-            .iter()
-            .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy())),
-    )
 }
 
 impl Policy {

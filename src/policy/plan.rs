@@ -46,6 +46,8 @@ pub struct Facts {
     pub toolchains: Vec<PathBuf>,
     /// Our own executable, which a build script that calls `cargo` may start again.
     pub program: PathBuf,
+    /// What makes cargo start each unit in a box of its own.
+    pub tools: Vec<PathBuf>,
     /// The folders on `PATH`.
     pub search_path: Vec<PathBuf>,
     /// Folders and files that variables name for the build, with the variable's name.
@@ -272,6 +274,9 @@ fn readable(facts: &Facts) -> Vec<Rule> {
         .any(|folder| facts.program.starts_with(folder))
     {
         allow(&facts.program, "sandboxed-cargo itself");
+    }
+    for path in &facts.tools {
+        allow(path, "starts a unit in a box of its own");
     }
     for (name, path) in &facts.build_variables {
         allow(path, &format!("named by {}", name.display()));

@@ -2,14 +2,14 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, identity, is_named_pipe, is_program, make_accessible, names, open_folder, open_regular,
-    place, program_permissions, same,
+    Names, executable, identity, is_named_pipe, is_program, make_accessible, names, open_folder,
+    open_regular, place, program_permissions, same, with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, identity, is_named_pipe, is_program, make_accessible, names, open_folder, open_regular,
-    place, program_permissions, same,
+    Names, executable, identity, is_named_pipe, is_program, make_accessible, names, open_folder,
+    open_regular, place, program_permissions, same, with_usual_mode,
 };
 
 #[cfg(unix)]
@@ -96,6 +96,20 @@ mod unix {
         Permissions::from_mode(like.mode() & 0o777 | 0o500)
     }
 
+    /// Temporary files that become what other programs make: the umask decides about their mode.
+    pub fn with_usual_mode<'a, 'p, 's>(
+        builder: &'a mut tempfile::Builder<'p, 's>,
+    ) -> &'a mut tempfile::Builder<'p, 's> {
+        builder.permissions(Permissions::from_mode(0o666))
+    }
+
+    /// Temporary files that become programs.
+    pub fn executable<'a, 'p, 's>(
+        builder: &'a mut tempfile::Builder<'p, 's>,
+    ) -> &'a mut tempfile::Builder<'p, 's> {
+        builder.permissions(Permissions::from_mode(0o755))
+    }
+
     /// Lets the owner list and empty a folder; one that is not ours stays as it is.
     pub fn make_accessible(folder: &Path) {
         let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
@@ -128,6 +142,18 @@ mod elsewhere {
 
     pub fn is_named_pipe(_: &Path) -> bool {
         false
+    }
+
+    pub fn with_usual_mode<'a, 'p, 's>(
+        builder: &'a mut tempfile::Builder<'p, 's>,
+    ) -> &'a mut tempfile::Builder<'p, 's> {
+        builder
+    }
+
+    pub fn executable<'a, 'p, 's>(
+        builder: &'a mut tempfile::Builder<'p, 's>,
+    ) -> &'a mut tempfile::Builder<'p, 's> {
+        builder
     }
 
     pub fn make_accessible(_: &Path) {}

@@ -24,14 +24,21 @@ pub mod jobserver;
 pub mod launcher;
 pub mod seatbelt;
 
+pub use backend::Running;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 use crate::policy::plan::Platform;
 
 /// Does this system have a backend at all?
 pub const SUPPORTED: bool = cfg!(any(target_os = "linux", target_os = "macos"));
+
+/// Can each unit have a sandbox of its own?
+pub const UNITS: bool = cfg!(target_os = "linux");
 
 /// This system, or the one whose policy is nearest.
 pub const PLATFORM: Platform = if cfg!(target_os = "macos") {
@@ -50,7 +57,7 @@ pub enum Ended {
 }
 
 /// Whether the second wall on Linux is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Namespaces {
     /// Where the kernel allows it.
     #[default]
@@ -62,7 +69,7 @@ pub enum Namespaces {
 }
 
 /// What to do without although the system may have it, to try out others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Limits {
     pub namespaces: Namespaces,
     /// The newest version of Landlock to use, where not all that the kernel has.
@@ -86,6 +93,33 @@ pub struct Job<'a> {
     pub limits: Limits,
     /// Where the program's standard output goes, if not where ours goes.
     pub output: Option<&'a std::fs::File>,
+}
+
+/// One program of a build, and what it may write of what the whole build may.
+#[derive(Debug)]
+pub struct Unit<'a> {
+    /// Absolute.
+    pub program: &'a Path,
+    pub arguments: &'a [OsString],
+    /// The whole environment of the program.
+    pub environment: &'a [(OsString, OsString)],
+    /// Folders.
+    pub writable: &'a [PathBuf],
+    /// Where its standard error goes, if not where ours goes.
+    pub errors: Option<std::io::PipeWriter>,
+    /// `None` inside the sandbox of the whole build.
+    pub whole: Option<Whole<'a>>,
+}
+
+/// The sandbox of a unit whose cargo is in none.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole<'a> {
+    /// With [`Unit::writable`] as what may be written.
+    pub policy: &'a Policy,
+    pub limits: Limits,
+    /// As [`Job::scratch`].
+    pub scratch: &'a Path,
+    pub directory: &'a Path,
 }
 
 /// One thing that this system can or cannot do.
@@ -168,4 +202,25 @@ pub fn die_by(signal: i32) {
 /// without their secrets.
 pub fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Ended> {
     backend::run(job, hiding)
+}
+
+/// Starts one program of a build in a box of its own.
+pub fn start_unit(unit: Unit<'_>) -> anyhow::Result<Running> {
+    backend::start_unit(unit)
+}
+
+/// Becomes that program where this process is inside the sandbox of the whole build, or runs it.
+pub fn become_unit(unit: &Unit<'_>) -> anyhow::Result<Ended> {
+    backend::become_unit(unit)
+}
+
+/// An open file with these contents that nobody can change, for the program that this process
+/// becomes; its number.
+pub fn leave_sealed(contents: &[u8]) -> std::io::Result<i32> {
+    backend::leave_sealed(contents)
+}
+
+/// The contents of such a file; anything else under this number is an error.
+pub fn read_sealed(number: i32) -> std::io::Result<Vec<u8>> {
+    backend::read_sealed(number)
 }

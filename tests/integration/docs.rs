@@ -242,8 +242,12 @@ fn commands() {
             let treatment = match kind {
                 Kind::Plain | Kind::Resolves => "plain cargo",
                 Kind::Compiles => "sandboxed",
-                Kind::RunsProgram | Kind::Unknown => "sandboxed, program included",
-                Kind::EditsSources | Kind::Installs | Kind::NeedsNetwork => "refused",
+                Kind::Unknown => "sandboxed, program included",
+                Kind::RunsProgram
+                | Kind::Installs
+                | Kind::InstallsFromElsewhere
+                | Kind::Publishes => "each unit sandboxed",
+                Kind::EditsSources => "refused",
             };
             assert_eq!(treatment, expected, "cargo {command}");
         }

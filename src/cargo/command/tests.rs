@@ -173,23 +173,27 @@ const KINDS: &[(Kind, &[&str])] = &[
             "test -- --no-run",
             "test -- --help",
             "test --later --no-run",
+            "nextest run",
+            "nextest --help",
         ],
     ),
     (
         Kind::Installs,
+        &["install --path .", "install --path=. --root r"],
+    ),
+    (
+        Kind::InstallsFromElsewhere,
         &[
-            "install --path .",
-            "install --path=. --root r",
+            "install x",
             "install --offline x",
             "--frozen install x",
+            "install --git u",
+            "install --later --list",
         ],
     ),
     (
-        Kind::NeedsNetwork,
+        Kind::Publishes,
         &[
-            "install x",
-            "install --git u",
-            "install --later --list",
             "publish",
             "publish --dry-run",
             "publish --later --no-verify",
@@ -198,8 +202,6 @@ const KINDS: &[(Kind, &[&str])] = &[
     (
         Kind::Unknown,
         &[
-            "nextest run",
-            "nextest --help",
             "miri test",
             "expand",
             "./x.rs",

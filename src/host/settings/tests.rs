@@ -165,7 +165,7 @@ fn unknown_sandbox_setting_is_an_error() {
         refused("{\"perry\": {\"sandbox\": {\"Read\\u001b[0m\": []}}}"),
         (
             "`P`: `perry.sandbox.Read\\u{1b}[0m` is not a setting".to_owned(),
-            vec!["the settings are `keepEnvironment`, `profile` and `read`".to_owned()],
+            vec!["the settings are `keepEnvironment`, `profile`, `programs` and `read`".to_owned()],
         )
     );
 }

@@ -22,6 +22,7 @@ fn facts() -> Facts {
         rustup_home: Some("/home/u/.rustup".into()),
         toolchains: vec!["/home/u/rust/build/stage1".into()],
         program: "/home/u/tools/sandboxed-cargo/target/release/sandboxed-cargo".into(),
+        tools: Vec::new(),
         search_path: vec![
             "/home/u/.cargo/bin".into(),
             "/home/u/.local/bin".into(),

@@ -92,6 +92,33 @@ pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i3
     Ok(())
 }
 
+/// A domain for one program inside that of [`restrict`], which decides about all else: it writes
+/// in these folders only, and signals nobody outside.
+pub(super) fn unit(writable: &[&Path]) -> Result<OwnedFd> {
+    let kernel = usable_abi(None).context("failed to ask for the Landlock version")?;
+    let abi = abi(kernel);
+    let write = AccessFs::from_write(abi);
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(write)?;
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi))?;
+    }
+    let mut rules = Rules {
+        ruleset: ruleset.create()?,
+        abi,
+    };
+    for path in writable {
+        rules.allow(path, write)?;
+    }
+    // Which of them are there, the domain around this one has decided.
+    for device in ["/dev/null", "/dev/zero", "/dev/full"] {
+        rules.allow(Path::new(device), AccessFs::WriteFile.into())?;
+    }
+    let domain: Option<OwnedFd> = rules.ruleset.into();
+    domain.context("the kernel gave no Landlock domain")
+}
+
 struct Rules {
     ruleset: RulesetCreated,
     abi: ABI,

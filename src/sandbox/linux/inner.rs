@@ -199,7 +199,7 @@ fn become_program(
         let options = Options {
             network: job.policy.network,
             truncate: abi < 3,
-            signals: abi < 6 && replaced.is_none(),
+            signals: abi < 6,
         };
         let arch = Arch::native().context("there is no system call table for this architecture")?;
         let filter = seccomp::filter(arch, options);

@@ -13,19 +13,24 @@ mod mount;
 mod narrow;
 mod outer;
 mod process;
+mod sealed;
 pub mod seccomp;
 pub mod supervisor;
 mod support;
 pub mod sys;
 #[cfg(test)]
 mod testing;
+mod unit;
 mod view;
 
 pub(super) use aliases::aliases;
 pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;
+pub(super) use sealed::{leave_sealed, read_sealed};
 pub(super) use support::{capabilities, check};
+pub use unit::Running;
+pub(super) use unit::{become_unit, start_unit};
 
 use std::ffi::OsString;
 use std::io;

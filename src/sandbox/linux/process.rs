@@ -303,6 +303,12 @@ pub(super) fn make_standard_output(file: &impl AsRawFd) -> io::Result<()> {
     check(unsafe { libc::dup2(file.as_raw_fd(), libc::STDOUT_FILENO) })
 }
 
+/// Makes descriptor 2 another name of `file`.
+pub(super) fn make_standard_error(file: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: it only copies a descriptor that is open.
+    check(unsafe { libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) })
+}
+
 /// The standard stream that is a socket without a connection of its own, if one is: what is sent
 /// through such a one goes where the sender says, past every rule about new sockets.
 pub(super) fn loose_socket() -> Option<RawFd> {

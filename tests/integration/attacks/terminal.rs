@@ -27,6 +27,10 @@ fn run(mode: Mode) -> String {
     let project = Project::new();
     project.package("", "");
     project.file("src/main.rs", PROGRAM);
+    project.file(
+        "package.json",
+        r#"{ "perry": { "sandbox": { "programs": "confined" } } }"#,
+    );
     let sockets = project.root().join("run");
     fs::create_dir(&sockets).unwrap();
     let (master, slave) = system::terminal().unwrap();

@@ -7,7 +7,12 @@ use crate::tools::{WithStandIn as _, package};
 
 #[test]
 fn commands_that_cannot_work_in_a_sandbox() {
+    const DEPENDENCY: &str = "node_modules/x/Cargo.toml";
     let project = package();
+    let manifest = fs::read(project.path("Cargo.toml")).unwrap();
+    project.file(DEPENDENCY, manifest);
+    project.file("node_modules/x/src/lib.rs", "");
+    project.file("package.json", "{}");
     let network = "needs the network, which a build must not have";
     let network_help = "run `cargo build` in the sandbox first; for this command itself, unset \
                         `PERRY_SANDBOX_BUILDRS` if you trust every dependency";
@@ -19,19 +24,20 @@ fn commands_that_cannot_work_in_a_sandbox() {
     let sources_help =
         "run `cargo check` or `cargo clippy` in the sandbox, and apply what it suggests by hand";
     for (line, named, reason, help) in [
-        (&["publish"][..], "publish", network, network_help),
-        (&["publish", "--dry-run"], "publish", network, network_help),
-        (&["-q", "publish"], "publish", network, network_help),
-        (&["install", "x"], "install", network, network_help),
-        (&["install"], "install", network, network_help),
         (
-            &["install", "--path", "."],
-            "install",
-            outside,
-            outside_help,
+            &["publish", "--manifest-path", DEPENDENCY][..],
+            "publish",
+            network,
+            network_help,
         ),
         (
-            &["install", "--offline", "x"],
+            &["-q", "publish", "--dry-run", "--manifest-path", DEPENDENCY],
+            "publish",
+            network,
+            network_help,
+        ),
+        (
+            &["install", "--path", "node_modules/x"],
             "install",
             outside,
             outside_help,
@@ -67,11 +73,12 @@ fn a_line_for_what_runs_in_the_sandbox() {
         (&["rustc", "--", "-v"], status),
         (&["test", "--no-run"], status),
         (&["package"], status),
-        (&["run"], &both),
-        (&["r", "--", "-q"], &both),
-        (&["test"], &both),
-        (&["bench"], &both),
-        (&["nextest", "run"], &both),
+        (&["run"], status),
+        (&["r", "--", "-q"], status),
+        (&["test"], status),
+        (&["bench"], status),
+        (&["nextest", "run"], status),
+        (&["miri", "test"], &both),
         (&["-q", "build"], ""),
         (&["build", "--quiet"], ""),
         (&["run", "-q"], ""),

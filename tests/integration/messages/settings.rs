@@ -76,7 +76,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     (
         r#"{"perry": {"sandbox": {"network": true}}}"#,
         "`perry.sandbox.network` is not a setting",
-        "help: the settings are `keepEnvironment`, `profile` and `read`\n",
+        "help: the settings are `keepEnvironment`, `profile`, `programs` and `read`\n",
     ),
     (
         r#"{"perry": {"sandbox": {"profile": 1}}}"#,

@@ -25,7 +25,14 @@ fn ancestors() -> Vec<i32> {
     let mut pid = unsafe { sys::getppid() };
     loop {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let ours = ["cargo\n", "rustc\n", "build-script-bu\n"].contains(&name.as_str());
+        // The last is a build script that a launcher started.
+        let ours = [
+            "cargo\n",
+            "rustc\n",
+            "build-script-bu\n",
+            ".build_script_b\n",
+        ]
+        .contains(&name.as_str());
         if !ours && pid > 0 {
             found.push(pid);
         }

@@ -1,0 +1,241 @@
+//! rustc, clippy-driver and rustdoc, each in its own box.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::outputs::Outputs;
+use super::rustc_line::RustcLine;
+use super::surroundings::Confinement;
+use super::{REAL_RUSTDOC, WRAPPER, scripts};
+use crate::invocation::Invocation;
+use crate::sandbox::{self, Ended};
+
+/// `RUSTC_WRAPPER rustc …`, or with `RUSTC_WORKSPACE_WRAPPER` before `rustc`.
+pub(super) fn rustc(invocation: &Invocation) -> Result<Ended> {
+    let (program, words) = match invocation.variable(WRAPPER) {
+        Some(wrapper) => (wrapper, invocation.arguments.as_slice()),
+        None => match invocation.arguments.split_first() {
+            Some((rustc, rest)) => (rustc.as_os_str(), rest),
+            None => bail!("cargo named no compiler"),
+        },
+    };
+    let call = Call::new(invocation, program, words)?;
+    let Some(destination) = call.line.destination() else {
+        return call.answer();
+    };
+    call.compile(&invocation.resolve(destination))
+}
+
+pub(super) fn rustdoc(invocation: &Invocation) -> Result<Ended> {
+    let program = invocation
+        .variable(REAL_RUSTDOC)
+        .unwrap_or(OsStr::new("rustdoc"));
+    let call = Call::new(invocation, program, &invocation.arguments)?;
+    call.document()
+}
+
+/// One call of a compiler.
+struct Call<'a> {
+    invocation: &'a Invocation,
+    program: PathBuf,
+    line: RustcLine,
+    /// cargo had so many arguments that it wrote them to a file.
+    from_file: bool,
+    own: Confinement,
+}
+
+impl<'a> Call<'a> {
+    fn new(invocation: &'a Invocation, program: &OsStr, words: &[OsString]) -> Result<Self> {
+        let mut expanded = Vec::new();
+        for word in words {
+            match word.to_str().and_then(|word| word.strip_prefix('@')) {
+                Some(file) => {
+                    let text = fs::read_to_string(invocation.resolve(file))
+                        .with_context(|| format!("failed to read the arguments in `{file}`"))?;
+                    expanded.extend(text.lines().map(OsString::from));
+                }
+                None => expanded.push(word.clone()),
+            }
+        }
+        Ok(Self {
+            invocation,
+            program: find_program(invocation, program)
+                .with_context(|| format!("cannot find `{}`", program.display()))?,
+            line: RustcLine::parse(&expanded),
+            from_file: expanded.len() != words.len() || expanded != words,
+            own: Confinement::find(invocation)?,
+        })
+    }
+
+    /// A question, such as `-vV`; results, if any, would go to the current folder.
+    fn answer(&self) -> Result<Ended> {
+        let here = self.invocation.directory.clone();
+        self.start(Path::new(""), None, vec![here], None)?.wait()
+    }
+
+    fn compile(&self, destination: &Path) -> Result<Ended> {
+        let outputs = Outputs::create(destination, self.line.stem()).with_context(|| {
+            format!(
+                "failed to make a folder for results in `{}`",
+                destination.display()
+            )
+        })?;
+        let incremental = self.own_incremental()?;
+        let mut writable = vec![outputs.private().to_owned()];
+        writable.extend(incremental.clone());
+        // Only JSON has the names of artifacts in it; anything else is for a person to read as it is.
+        let (reader, writer) = if self.line.tells_artifacts {
+            let (reader, writer) = io::pipe().context("failed to make a pipe")?;
+            (Some(reader), Some(writer))
+        } else {
+            (None, None)
+        };
+        let unit = self.start(outputs.private(), incremental.as_deref(), writable, writer)?;
+        if let Some(reader) = reader {
+            forward(reader, &outputs)?;
+        }
+        let ended = unit.wait()?;
+        if ended == Ended::Exited(0) {
+            outputs.deliver_all()?;
+            if self.line.is_build_script() {
+                scripts::wrap(&destination.join(self.line.stem()))?;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// rustdoc merges its pages into one folder for all crates, which is therefore writable whole.
+    fn document(&self) -> Result<Ended> {
+        let mut writable = Vec::new();
+        if let Some(folder) = self.line.destination() {
+            let folder = self.invocation.resolve(folder);
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("failed to create `{}`", folder.display()))?;
+            writable.push(folder);
+        }
+        let arguments = self.arguments(self.line.words().to_vec())?;
+        self.start_with(&arguments, writable, None)?.wait()
+    }
+
+    /// The part of the folder for incremental compilation that no other crate writes. rustc tells
+    /// crates apart below it by a name of its own, but we must know it beforehand.
+    fn own_incremental(&self) -> Result<Option<PathBuf>> {
+        let Some(shared) = self.line.incremental() else {
+            return Ok(None);
+        };
+        // `cargo clean -p` removes what begins with the crate's name and a hyphen.
+        let folder = self.invocation.resolve(shared).join(format!(
+            "{}-unit{}",
+            self.line.crate_name, self.line.extra_filename
+        ));
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("failed to create `{}`", folder.display()))?;
+        Ok(Some(folder))
+    }
+
+    fn start(
+        &self,
+        results: &Path,
+        incremental: Option<&Path>,
+        writable: Vec<PathBuf>,
+        errors: Option<io::PipeWriter>,
+    ) -> Result<sandbox::Running> {
+        let words = self.line.redirected(results, incremental);
+        self.start_with(&self.arguments(words)?, writable, errors)
+    }
+
+    /// The arguments, in a file again where they came from one.
+    fn arguments(&self, words: Vec<OsString>) -> Result<Vec<OsString>> {
+        if !self.from_file {
+            return Ok(words);
+        }
+        let path = self.own.temporary().join("arguments");
+        let mut text = Vec::new();
+        for word in words {
+            text.extend_from_slice(word.as_encoded_bytes());
+            text.push(b'\n');
+        }
+        fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
+        let mut word = OsString::from("@");
+        word.push(path);
+        Ok(vec![word])
+    }
+
+    fn start_with(
+        &self,
+        arguments: &[OsString],
+        writable: Vec<PathBuf>,
+        errors: Option<io::PipeWriter>,
+    ) -> Result<sandbox::Running> {
+        self.own
+            .start(self.invocation, &self.program, arguments, writable, errors)
+    }
+}
+
+/// Passes rustc's messages on to cargo, and moves each artifact before cargo hears of it: cargo
+/// compiles dependents as soon as the metadata is there.
+fn forward(reader: PipeReader, outputs: &Outputs) -> Result<()> {
+    let mut reader = BufReader::new(reader);
+    let mut errors = io::stderr().lock();
+    let mut line = Vec::new();
+    while reader
+        .read_until(b'\n', &mut line)
+        .context("failed to read rustc's messages")?
+        > 0
+    {
+        let told = artifact(&line, outputs)?;
+        let shown = told.unwrap_or_else(|| outputs.shown(&line));
+        // cargo may have gone; the compiler then ends by itself.
+        let _ = errors.write_all(&shown);
+        line.clear();
+    }
+    Ok(())
+}
+
+/// If `line` names a finished artifact, the line with its path in the shared folder.
+fn artifact(line: &[u8], outputs: &Outputs) -> Result<Option<Vec<u8>>> {
+    // Most lines are long diagnostics, which need no parsing.
+    if !line.starts_with(b"{\"$message_type\":\"artifact\"") {
+        return Ok(None);
+    }
+    let mut message: Value = serde_json::from_slice(line).context("rustc's message is not JSON")?;
+    let Some(path) = message
+        .get("artifact")
+        .and_then(Value::as_str)
+        .map(PathBuf::from)
+    else {
+        return Ok(None);
+    };
+    let Some(name) = path
+        .file_name()
+        .filter(|_| path.parent() == Some(outputs.private()))
+    else {
+        return Ok(None);
+    };
+    // A list of dependencies is corrected at the end; cargo does not wait for it.
+    let place = if path.extension() == Some(OsStr::new("d")) {
+        outputs.place(name)
+    } else {
+        outputs.show(name)?
+    };
+    message["artifact"] = Value::from(place.to_string_lossy());
+    let mut line = serde_json::to_vec(&message)?;
+    line.push(b'\n');
+    Ok(Some(line))
+}
+
+/// As exec finds it: by `PATH` if there is no slash in it.
+fn find_program(invocation: &Invocation, program: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 || path.is_absolute() {
+        return Some(invocation.resolve(path));
+    }
+    std::env::split_paths(invocation.variable("PATH")?)
+        .map(|folder| invocation.resolve(folder).join(path))
+        .find(|path| sandbox::files::is_program(path))
+}

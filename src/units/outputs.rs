@@ -1,0 +1,157 @@
+//! A unit's own folder for its results, and their way into the folder that all units share.
+//!
+//! cargo lets all units of a profile write to one folder, `deps`, where a proc macro could change
+//! the library of any other crate. So rustc writes to a folder of its own, and what it made is
+//! moved from there by name: only names that are this unit's, and only regular files.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::sandbox::files;
+
+/// What the names of our folders begin with.
+const PREFIX: &str = ".sandboxed-cargo.";
+
+/// The private folder of one unit; removed with what is left in it.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    private: TempDir,
+    destination: PathBuf,
+    stem: String,
+}
+
+impl Outputs {
+    /// Makes the folder inside `destination`, so that moving never copies. `stem` is what the names
+    /// of the unit's results begin with; where it is empty, every name is allowed.
+    pub(super) fn create(destination: &Path, stem: String) -> io::Result<Self> {
+        let private = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(destination)?;
+        Ok(Self {
+            private,
+            destination: destination.to_owned(),
+            stem,
+        })
+    }
+
+    pub(super) fn private(&self) -> &Path {
+        self.private.path()
+    }
+
+    /// Where a result of this name is to be.
+    pub(super) fn place(&self, name: &OsStr) -> PathBuf {
+        self.destination.join(name)
+    }
+
+    /// Shows one result to the other units while its own unit goes on reading it here, and says
+    /// where it is.
+    ///
+    /// The unit may change its folder while we look: so what is judged is a name of our own for the
+    /// same file.
+    pub(super) fn show(&self, name: &OsStr) -> Result<PathBuf> {
+        self.check(name)?;
+        let show = || -> io::Result<()> {
+            let staged = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .make_in(&self.destination, |path| {
+                    fs::hard_link(self.private().join(name), path)
+                })?;
+            if !fs::symlink_metadata(staged.path())?.is_file() {
+                return Err(io::Error::other("it is not a regular file"));
+            }
+            staged.persist(self.place(name))?;
+            Ok(())
+        };
+        show().with_context(|| format!("failed to deliver `{}`", self.place(name).display()))?;
+        Ok(self.place(name))
+    }
+
+    /// Moves one result; judged where the unit cannot reach it any more.
+    fn deliver(&self, name: &OsStr) -> Result<()> {
+        let path = self.place(name);
+        let deliver = || -> io::Result<()> {
+            fs::rename(self.private().join(name), &path)?;
+            if !fs::symlink_metadata(&path)?.is_file() {
+                fs::remove_file(&path)?;
+                return Err(io::Error::other("it is not a regular file"));
+            }
+            Ok(())
+        };
+        deliver().with_context(|| format!("failed to deliver `{}`", path.display()))
+    }
+
+    fn check(&self, name: &OsStr) -> Result<()> {
+        if !self.is_ours(name) {
+            bail!("`{}` is no name of this unit's results", name.display());
+        }
+        Ok(())
+    }
+
+    /// Moves all that is there and ours; the rest goes with the folder.
+    pub(super) fn deliver_all(&self) -> Result<()> {
+        let entries = fs::read_dir(self.private())
+            .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+            .with_context(|| format!("failed to read `{}`", self.private().display()))?;
+        for entry in entries {
+            let name = entry.file_name();
+            if !self.is_ours(&name) || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
+            if Path::new(&name).extension() == Some(OsStr::new("d")) {
+                self.deliver_list(&name)
+                    .with_context(|| format!("failed to deliver `{}`", name.display()))?;
+            } else {
+                self.deliver(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of dependencies names the results where rustc made them. The unit may have left
+    /// processes that still change its folder, so nothing is written through a path in there.
+    fn deliver_list(&self, name: &OsStr) -> io::Result<()> {
+        let mut text = Vec::new();
+        files::open_regular(&self.private().join(name))?.read_to_end(&mut text)?;
+        let mut corrected = files::with_usual_mode(&mut tempfile::Builder::new())
+            .prefix(PREFIX)
+            .tempfile_in(&self.destination)?;
+        corrected.write_all(&self.shown(&text))?;
+        corrected.persist(self.place(name))?;
+        Ok(())
+    }
+
+    /// `text` with the private folder's name replaced by that of the shared one.
+    pub(super) fn shown(&self, text: &[u8]) -> Vec<u8> {
+        let private = self.private().as_os_str().as_encoded_bytes();
+        let shared = self.destination.as_os_str().as_encoded_bytes();
+        let mut shown = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = find(rest, private) {
+            shown.extend_from_slice(&rest[..at]);
+            shown.extend_from_slice(shared);
+            rest = &rest[at + private.len()..];
+        }
+        shown.extend_from_slice(rest);
+        shown
+    }
+
+    fn is_ours(&self, name: &OsStr) -> bool {
+        let Some(name) = name.to_str() else {
+            return false;
+        };
+        let is = |name: &str| {
+            name.strip_prefix(&self.stem)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.stem.is_empty() || is(name) || name.strip_prefix("lib").is_some_and(is)
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}

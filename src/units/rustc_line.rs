@@ -1,0 +1,289 @@
+//! The command line of one rustc, as far as it says where results go.
+//!
+//! Text throughout: rustc refuses an argument that is not UTF-8 ("argument is not valid Unicode").
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What a line of rustc's asks for. Of an option given twice the last one counts here; rustc itself
+/// refuses those that would matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RustcLine {
+    words: Vec<OsString>,
+    pub(super) crate_name: String,
+    /// `-C extra-filename`: what tells the results of two versions of one crate apart.
+    pub(super) extra_filename: String,
+    crate_types: Vec<String>,
+    out_dir: Option<Place>,
+    output: Option<Place>,
+    incremental: Option<Place>,
+    /// Diagnostics are JSON lines on standard error, and so are the names of finished artifacts.
+    pub(super) tells_artifacts: bool,
+}
+
+/// An argument whose value may be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    index: usize,
+    /// What stands before the value in the same word.
+    prefix: String,
+    value: String,
+}
+
+const INCREMENTAL: &str = "incremental=";
+
+/// Options with a value that matter here, by their long names.
+const LONG: [&str; 6] = [
+    "codegen",
+    "crate-name",
+    "crate-type",
+    "json",
+    "out-dir",
+    "output",
+];
+
+impl RustcLine {
+    /// The words after the program's name; what an `@file` stands for must be in its place.
+    pub(super) fn parse(words: &[OsString]) -> Self {
+        let mut line = Self {
+            words: words.to_vec(),
+            ..Self::default()
+        };
+        let mut index = 0;
+        while index < words.len() {
+            match option(words, index) {
+                Some((name, place)) => {
+                    index = place.index + 1;
+                    line.take(name, place);
+                }
+                None => index += 1,
+            }
+        }
+        line
+    }
+
+    fn take(&mut self, name: &str, mut place: Place) {
+        match name {
+            "crate-name" => self.crate_name = place.value,
+            "crate-type" => self.crate_types.push(place.value),
+            "out-dir" => self.out_dir = Some(place),
+            "o" | "output" => self.output = Some(place),
+            "json" => {
+                self.tells_artifacts |= place.value.split(',').any(|word| word == "artifacts");
+            }
+            "C" | "codegen" => {
+                if let Some(value) = place.value.strip_prefix("extra-filename=") {
+                    value.clone_into(&mut self.extra_filename);
+                } else if place.value.starts_with(INCREMENTAL) {
+                    place.prefix.push_str(INCREMENTAL);
+                    place.value.drain(..INCREMENTAL.len());
+                    self.incremental = Some(place);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// The folder where results go; `None` for a question such as `-vV`, and where rustc would take
+    /// the current folder.
+    pub(super) fn destination(&self) -> Option<PathBuf> {
+        match (&self.output, &self.out_dir) {
+            (Some(output), _) => {
+                let folder = Path::new(&output.value).parent()?;
+                Some(if folder.as_os_str().is_empty() {
+                    PathBuf::from(".")
+                } else {
+                    folder.to_owned()
+                })
+            }
+            (None, Some(folder)) => Some(PathBuf::from(&folder.value)),
+            (None, None) => None,
+        }
+    }
+
+    /// What the names of all results begin with, after an optional `lib`; empty where only the
+    /// source file's name tells.
+    pub(super) fn stem(&self) -> String {
+        match &self.output {
+            Some(output) => Path::new(&output.value)
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned(),
+            None if self.crate_name.is_empty() => String::new(),
+            None => format!("{}{}", self.crate_name, self.extra_filename),
+        }
+    }
+
+    /// The folder that all crates of a profile share for incremental compilation.
+    pub(super) fn incremental(&self) -> Option<&Path> {
+        self.incremental
+            .as_ref()
+            .map(|place| Path::new(&place.value))
+    }
+
+    /// Is this how cargo compiles a build script: a program in the `build` folder of a profile?
+    pub(super) fn is_build_script(&self) -> bool {
+        // The second is unstable: cargo writes such a script itself.
+        ["build_script_", "metabuild_"]
+            .iter()
+            .any(|prefix| self.crate_name.starts_with(prefix))
+            && self.crate_types.iter().any(|kind| kind == "bin")
+            && self.out_dir.as_ref().is_some_and(|place| {
+                let mut above = Path::new(&place.value).ancestors().skip(1).take(3);
+                above.any(|folder| folder.ends_with("build"))
+            })
+    }
+
+    /// The line with results going to `folder`, and the state of incremental compilation to
+    /// `incremental`.
+    pub(super) fn redirected(&self, folder: &Path, incremental: Option<&Path>) -> Vec<OsString> {
+        let mut words = self.words.clone();
+        let mut replace = |place: &Place, value: &Path| {
+            let mut word = OsString::from(&place.prefix);
+            word.push(value);
+            words[place.index] = word;
+        };
+        if let Some(place) = &self.out_dir {
+            replace(place, folder);
+        }
+        if let Some(place) = &self.output {
+            let name = Path::new(&place.value).file_name().unwrap_or_default();
+            replace(place, &folder.join(name));
+        }
+        if let (Some(place), Some(folder)) = (&self.incremental, incremental) {
+            replace(place, folder);
+        }
+        words
+    }
+}
+
+/// The option with a value that begins at `index`, in any of the ways of writing it.
+fn option(words: &[OsString], index: usize) -> Option<(&'static str, Place)> {
+    let word = words[index].to_str()?;
+    let (name, start) = if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next()?;
+        let name = *LONG.iter().find(|known| **known == name)?;
+        let start = 2 + name.len() + 1;
+        (name, (start <= word.len()).then_some(start))
+    } else {
+        let name = *["C", "o"].iter().find(|name| {
+            word.strip_prefix('-')
+                .is_some_and(|w| w.starts_with(**name))
+        })?;
+        (name, (word.len() > 2).then_some(2))
+    };
+    let place = match start {
+        Some(start) => Place {
+            index,
+            prefix: word[..start].to_owned(),
+            value: word[start..].to_owned(),
+        },
+        None => Place {
+            index: index + 1,
+            prefix: String::new(),
+            value: words.get(index + 1)?.to_str()?.to_owned(),
+        },
+    };
+    Some((name, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> RustcLine {
+        RustcLine::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_cargo_writes() {
+        let line = parse(&[
+            "--crate-name",
+            "foo",
+            "src/lib.rs",
+            "--error-format=json",
+            "--json=diagnostic-rendered-ansi,artifacts,future-incompat",
+            "--crate-type",
+            "lib",
+            "-C",
+            "extra-filename=-0a1b",
+            "--out-dir",
+            "/t/debug/deps",
+            "-C",
+            "incremental=/t/debug/incremental",
+        ]);
+        assert_eq!(line.stem(), "foo-0a1b");
+        assert_eq!(line.destination(), Some("/t/debug/deps".into()));
+        assert_eq!(line.incremental(), Some(Path::new("/t/debug/incremental")));
+        assert!(line.tells_artifacts && !line.is_build_script());
+        let words = line.redirected(Path::new("/p"), Some(Path::new("/i/foo")));
+        assert_eq!(words[10], "/p");
+        assert_eq!(words[12], "incremental=/i/foo");
+    }
+
+    #[test]
+    fn other_ways_of_writing() {
+        let line = parse(&[
+            "--out-dir=/a b",
+            "-Cextra-filename=-x",
+            "--crate-name=n",
+            "-o/x/y.z",
+        ]);
+        assert_eq!(line.extra_filename, "-x");
+        assert_eq!(line.destination(), Some("/x".into()));
+        assert_eq!(line.stem(), "y");
+        let words = line.redirected(Path::new("/p"), None);
+        assert_eq!(
+            words,
+            [
+                "--out-dir=/p",
+                "-Cextra-filename=-x",
+                "--crate-name=n",
+                "-o/p/y.z"
+            ]
+        );
+        assert_eq!(parse(&["-o", "name"]).destination(), Some(".".into()));
+        assert_eq!(parse(&["-vV"]).destination(), None);
+        assert_eq!(
+            parse(&["--crate-name"]),
+            RustcLine {
+                words: vec!["--crate-name".into()],
+                ..RustcLine::default()
+            }
+        );
+        assert_eq!(parse(&["--out-dir="]).destination(), Some("".into()));
+    }
+
+    #[test]
+    fn build_scripts_are_told_by_all_of_their_signs() {
+        let script = |name: &str, kind: &str, folder: &str| {
+            parse(&[
+                "--crate-name",
+                name,
+                "--crate-type",
+                kind,
+                "--out-dir",
+                folder,
+            ])
+            .is_build_script()
+        };
+        assert!(script("build_script_build", "bin", "/t/debug/build/foo-12"));
+        assert!(script(
+            "build_script_main",
+            "bin",
+            "/t/debug/build/foo/12/out"
+        ));
+        assert!(!script(
+            "build_script_build",
+            "lib",
+            "/t/debug/build/foo-12"
+        ));
+        assert!(!script("build_script_build", "bin", "/t/debug/deps"));
+        assert!(!script("foo", "bin", "/t/debug/build/foo-12"));
+    }
+}

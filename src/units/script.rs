@@ -1,0 +1,19 @@
+//! A build script in its own box.
+
+use anyhow::{Result, anyhow};
+
+use super::scripts;
+use super::surroundings::Confinement;
+use crate::invocation::Invocation;
+use crate::sandbox::Ended;
+
+/// Runs the script whose place we took: it may write `OUT_DIR` and temporary files.
+pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
+    let launcher = invocation.resolve(&invocation.program);
+    let real = scripts::real(&launcher)?;
+    let out = invocation
+        .variable("OUT_DIR")
+        .map(|path| invocation.resolve(path))
+        .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
+    Confinement::find(invocation)?.finish(invocation, &real, vec![out])
+}

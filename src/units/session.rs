@@ -1,0 +1,72 @@
+//! The policy of a run whose cargo is not in the sandbox, on its way to each unit.
+//!
+//! `cargo run` and its like end in the user's own program, which needs the network that a build must
+//! not have. So cargo stays outside, and every unit gets the whole sandbox for itself. It learns
+//! how from an anonymous file that cargo inherits and passes on: sealed, so that nobody changes it.
+//! A variable tells its number. A crate that sets the variable for its own compilation can only
+//! name a file that is none of ours, and is then not compiled.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::invocation::Invocation;
+use crate::policy::Policy;
+use crate::sandbox::{self, Limits};
+
+/// Holds the number of the descriptor.
+pub const VARIABLE: &str = "SANDBOXED_CARGO_SESSION";
+
+/// What a unit outside of any envelope must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub policy: Policy,
+    /// What masked files are shown as, in the order of the policy.
+    masks: Vec<Vec<u8>>,
+    pub limits: Limits,
+    /// Where temporary folders are made.
+    #[serde(with = "crate::policy::text::one")]
+    pub temporary: PathBuf,
+    /// Variables that the host lets pass although they look secret.
+    pub keep: Vec<String>,
+}
+
+impl Session {
+    pub fn new(policy: Policy, limits: Limits, temporary: PathBuf, keep: Vec<String>) -> Self {
+        let masks = policy.masked.iter().map(|mask| mask.contents.clone());
+        Self {
+            masks: masks.collect(),
+            policy,
+            limits,
+            temporary,
+            keep,
+        }
+    }
+
+    /// Leaves it open for the program that this process becomes; the variable to pass on.
+    pub fn leave(&self) -> Result<(OsString, OsString)> {
+        let text = serde_json::to_vec(self).context("failed to write down the policy")?;
+        let number = sandbox::leave_sealed(&text).context("failed to pass the policy on")?;
+        Ok((VARIABLE.into(), number.to_string().into()))
+    }
+
+    /// The one that cargo passed on to this process; `None` where it was started by nobody of ours.
+    pub fn inherited(invocation: &Invocation) -> Result<Option<Self>> {
+        let Some(number) = invocation.variable(VARIABLE) else {
+            return Ok(None);
+        };
+        let read = || -> Result<Self> {
+            let number = number.to_str().context("not a number")?.parse()?;
+            let mut session: Self = serde_json::from_slice(&sandbox::read_sealed(number)?)?;
+            for (mask, contents) in session.policy.masked.iter_mut().zip(&session.masks) {
+                mask.contents.clone_from(contents);
+            }
+            Ok(session)
+        };
+        read()
+            .map(Some)
+            .with_context(|| format!("the policy behind `{VARIABLE}` is not readable"))
+    }
+}

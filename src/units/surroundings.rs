@@ -1,0 +1,198 @@
+//! Where a unit finds itself, and what follows for its box.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use super::session::{self, Session};
+use crate::error::Failure;
+use crate::invocation::Invocation;
+use crate::policy::{Policy, Rule, environment};
+use crate::sandbox::{self, Ended, Surroundings, Unit, Whole, launcher};
+
+/// What a unit's box is made of, beside the unit itself.
+#[derive(Debug)]
+pub(super) struct Confinement {
+    /// For the unit's temporary files.
+    temporary: TempDir,
+    /// `None` inside the sandbox of the whole build.
+    session: Option<Session>,
+}
+
+impl Confinement {
+    /// The kernel tells where we are, and nothing that a crate could set.
+    pub(super) fn find(invocation: &Invocation) -> Result<Self> {
+        let session = match sandbox::surroundings(None)? {
+            Surroundings::Ours => None,
+            Surroundings::Free | Surroundings::Others => {
+                Some(Session::inherited(invocation)?.ok_or_else(|| {
+                    Failure::new("a part of a sandboxed build was started outside of its sandbox")
+                        .help("let cargo start it, by the same call that started the build")
+                })?)
+            }
+        };
+        let parent = match &session {
+            // Not where a crate says, which could be anywhere.
+            Some(session) => session.temporary.clone(),
+            None => invocation
+                .variable("TMPDIR")
+                .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
+        };
+        Ok(Self {
+            temporary: tempfile::Builder::new()
+                .prefix("sandboxed-cargo.")
+                .tempdir_in(&parent)
+                .with_context(|| {
+                    format!(
+                        "failed to make a temporary folder in `{}`",
+                        parent.display()
+                    )
+                })?,
+            session,
+        })
+    }
+
+    pub(super) fn temporary(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Starts `program` with these folders, and temporary ones, as all that it may write.
+    pub(super) fn start(
+        &self,
+        invocation: &Invocation,
+        program: &Path,
+        arguments: &[OsString],
+        writable: Vec<PathBuf>,
+        errors: Option<std::io::PipeWriter>,
+    ) -> Result<sandbox::Running> {
+        self.with(invocation, program, arguments, writable, errors, |unit| {
+            sandbox::start_unit(unit)
+        })
+    }
+
+    /// Becomes `program`, or runs it.
+    pub(super) fn finish(
+        self,
+        invocation: &Invocation,
+        program: &Path,
+        writable: Vec<PathBuf>,
+    ) -> Result<Ended> {
+        let arguments = &invocation.arguments;
+        self.with(invocation, program, arguments, writable, None, |unit| {
+            sandbox::become_unit(&unit)
+        })
+    }
+
+    fn with<T>(
+        &self,
+        invocation: &Invocation,
+        program: &Path,
+        arguments: &[OsString],
+        mut writable: Vec<PathBuf>,
+        errors: Option<std::io::PipeWriter>,
+        start: impl FnOnce(Unit<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let shared = shared_temporary(&writable);
+        writable.push(self.temporary().to_owned());
+        let mut environment = invocation.environment.clone();
+        launcher::restore(&mut environment);
+        set(&mut environment, "TMPDIR", self.temporary().as_os_str());
+        let Some(session) = &self.session else {
+            writable.extend(shared);
+            return start(Unit {
+                program,
+                arguments,
+                environment: &environment,
+                writable: &writable,
+                errors,
+                whole: None,
+            });
+        };
+        let keep: Vec<OsString> = session.keep.iter().map(OsString::from).collect();
+        // Anew: cargo has added its own, and a registry's token may be among them.
+        let removed = environment::removed(&environment, &keep);
+        environment.retain(|(name, _)| {
+            name != session::VARIABLE && !removed.iter().any(|removed| removed.name == *name)
+        });
+        set(&mut environment, "CARGO_NET_OFFLINE", "true".as_ref());
+        let scratch = self.temporary().join("scratch");
+        std::fs::create_dir(&scratch).context("failed to make a folder for the sandbox")?;
+        let temporary = self.temporary().join("tmp");
+        std::fs::create_dir(&temporary).context("failed to make a temporary folder")?;
+        writable.pop();
+        writable.push(temporary.clone());
+        set(&mut environment, "TMPDIR", temporary.as_os_str());
+        let policy = narrowed(session, &writable, &temporary);
+        start(Unit {
+            program,
+            arguments,
+            environment: &environment,
+            writable: &writable,
+            errors,
+            whole: Some(Whole {
+                policy: &policy,
+                limits: session.limits,
+                scratch: &scratch,
+                directory: &invocation.directory,
+            }),
+        })
+    }
+}
+
+fn set(environment: &mut Vec<(OsString, OsString)>, name: &str, value: &std::ffi::OsStr) {
+    environment.retain(|(other, _)| other != name);
+    environment.push((name.into(), value.into()));
+}
+
+/// The policy of the whole build for one unit of it.
+fn narrowed(session: &Session, writable: &[PathBuf], temporary: &Path) -> Policy {
+    let whole = &session.policy;
+    let mut policy = whole.clone();
+    // What a profile opens besides, unless all units' results lie there.
+    policy.writable.retain(|rule| {
+        let touches =
+            |folder: &PathBuf| folder.starts_with(&rule.path) || rule.path.starts_with(folder);
+        !whole.artifacts.iter().any(touches) && !rule.path.starts_with(&whole.temporary)
+    });
+    let rule = |path: &PathBuf, why: &str| Rule {
+        path: path.clone(),
+        why: why.to_owned(),
+    };
+    let artifacts = whole.artifacts.iter().cloned();
+    let temporary_target = writable
+        .iter()
+        .filter_map(|path| installation(&session.temporary, path));
+    policy.readable.extend(
+        artifacts
+            .chain(temporary_target)
+            .map(|path| rule(&path, "cargo's target folder")),
+    );
+    policy.writable.extend(
+        writable
+            .iter()
+            .map(|path| rule(path, "the unit's own results")),
+    );
+    temporary.clone_into(&mut policy.temporary);
+    policy.artifacts = Vec::new();
+    policy
+}
+
+/// Where `cargo install` builds, if `path` lies in such a folder.
+fn installation(temporary: &Path, path: &Path) -> Option<PathBuf> {
+    let first = path.strip_prefix(temporary).ok()?.components().next()?;
+    let name = first.as_os_str().as_encoded_bytes();
+    name.starts_with(b"cargo-install")
+        .then(|| temporary.join(first))
+}
+
+/// The private temporary folders of the whole envelope, where there are some, that a unit may use
+/// as well. Not where results lie in one of them: it would open those of all units.
+fn shared_temporary(results: &[PathBuf]) -> Vec<PathBuf> {
+    ["/tmp", "/var/tmp", "/dev/shm"]
+        .map(PathBuf::from)
+        .into_iter()
+        .filter(|folder| !results.iter().any(|path| path.starts_with(folder)))
+        .collect()
+}
