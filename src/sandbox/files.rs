@@ -2,14 +2,16 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, executable, identity, is_named_pipe, is_program, make_accessible, names, open_folder,
-    open_regular, place, program_permissions, same, with_usual_mode,
+    Names, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
+    with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, executable, identity, is_named_pipe, is_program, make_accessible, names, open_folder,
-    open_regular, place, program_permissions, same, with_usual_mode,
+    Names, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
+    with_usual_mode,
 };
 
 #[cfg(unix)]
@@ -110,6 +112,24 @@ mod unix {
         builder.permissions(Permissions::from_mode(0o755))
     }
 
+    /// Marks an open file or folder as in use, for as long as it is open (flock(2)).
+    pub fn mark_in_use(file: &File) -> io::Result<()> {
+        lock(file, libc::LOCK_SH)
+    }
+
+    /// Did nobody mark it, or only processes that have ended?
+    pub fn is_unused(file: &File) -> bool {
+        lock(file, libc::LOCK_EX).is_ok()
+    }
+
+    fn lock(file: &File, kind: libc::c_int) -> io::Result<()> {
+        // SAFETY: takes numbers only, and the descriptor is open.
+        match unsafe { libc::flock(file.as_raw_fd(), kind | libc::LOCK_NB) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// Lets the owner list and empty a folder; one that is not ours stays as it is.
     pub fn make_accessible(folder: &Path) {
         let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
@@ -141,6 +161,14 @@ mod elsewhere {
     }
 
     pub fn is_named_pipe(_: &Path) -> bool {
+        false
+    }
+
+    pub fn mark_in_use(_: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub fn is_unused(_: &File) -> bool {
         false
     }
 

@@ -4,15 +4,17 @@
 //! the library of any other crate. So rustc writes to a folder of its own, and what it made is
 //! moved from there by name: only names that are this unit's, and only regular files.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::sandbox::files;
+use crate::sandbox::folder::Folder;
 
 /// What the names of our folders begin with.
 const PREFIX: &str = ".sandboxed-cargo.";
@@ -21,6 +23,7 @@ const PREFIX: &str = ".sandboxed-cargo.";
 #[derive(Debug)]
 pub(super) struct Outputs {
     private: TempDir,
+    _in_use: File,
     destination: PathBuf,
     stem: String,
 }
@@ -32,8 +35,11 @@ impl Outputs {
         let private = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(destination)?;
+        let in_use = File::open(private.path())?;
+        files::mark_in_use(&in_use)?;
         Ok(Self {
             private,
+            _in_use: in_use,
             destination: destination.to_owned(),
             stem,
         })
@@ -140,6 +146,24 @@ impl Outputs {
         shown
     }
 
+    /// Removes the private folders in `destination` whose units were killed.
+    pub(super) fn sweep(destination: &Folder, names: &[OsString]) {
+        let ours = |name: &&OsString| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        for name in names.iter().filter(ours) {
+            let path = destination.at(name);
+            // One that was made this very moment is not marked yet.
+            let is_old = fs::symlink_metadata(&path)
+                .and_then(|found| found.modified())
+                .is_ok_and(|time| {
+                    time.elapsed()
+                        .is_ok_and(|age| age > Duration::from_secs(60))
+                });
+            if is_old && File::open(&path).is_ok_and(|file| files::is_unused(&file)) {
+                let _ = fs::remove_dir_all(path);
+            }
+        }
+    }
+
     fn is_ours(&self, name: &OsStr) -> bool {
         let Some(name) = name.to_str() else {
             return false;
@@ -154,4 +178,103 @@ impl Outputs {
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn results_are_moved_by_name_and_only_files() {
+        let shared = tempfile::tempdir().unwrap();
+        let outputs = Outputs::create(shared.path(), "foo-12".into()).unwrap();
+        let private = outputs.private().to_owned();
+        for name in [
+            "libfoo-12.rlib",
+            "foo-12",
+            "foo-12.x.o",
+            "bar-12",
+            "foo-123",
+            "libfoo-1.rlib",
+        ] {
+            fs::write(private.join(name), name).unwrap();
+        }
+        fs::create_dir(private.join("foo-12.dir")).unwrap();
+        symlink("/etc/passwd", private.join("libfoo-12.so")).unwrap();
+        let list = format!("{0}/libfoo-12.rlib: a.rs\n\na.rs:\n", private.display());
+        fs::write(private.join("foo-12.d"), list).unwrap();
+        outputs.deliver_all().unwrap();
+        drop(outputs);
+        assert_eq!(
+            names(shared.path()),
+            ["foo-12", "foo-12.d", "foo-12.x.o", "libfoo-12.rlib"]
+        );
+        let list = fs::read_to_string(shared.path().join("foo-12.d")).unwrap();
+        let expected = format!(
+            "{}/libfoo-12.rlib: a.rs\n\na.rs:\n",
+            shared.path().display()
+        );
+        assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn a_shown_result_stays_for_its_unit() {
+        let shared = tempfile::tempdir().unwrap();
+        let outputs = Outputs::create(shared.path(), "foo".into()).unwrap();
+        let name = OsStr::new("libfoo.rmeta");
+        fs::write(outputs.private().join(name), "1").unwrap();
+        assert_eq!(outputs.show(name).unwrap(), shared.path().join(name));
+        assert!(outputs.private().join(name).exists());
+        for (bad, make) in [
+            ("libfoo.a", true),
+            ("libother.rmeta", false),
+            ("../foo", false),
+        ] {
+            if make {
+                symlink("/etc/passwd", outputs.private().join(bad)).unwrap();
+            }
+            assert!(outputs.show(OsStr::new(bad)).is_err(), "{bad}");
+        }
+        drop(outputs);
+        assert_eq!(names(shared.path()), ["libfoo.rmeta"]);
+    }
+
+    #[test]
+    fn folders_of_killed_units_go() {
+        let shared = tempfile::tempdir().unwrap();
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        let make = |name: &str, old: Option<SystemTime>| {
+            let path = shared.path().join(name);
+            fs::create_dir(&path).unwrap();
+            let folder = File::open(path).unwrap();
+            if let Some(time) = old {
+                folder.set_modified(time).unwrap();
+            }
+            folder
+        };
+        drop(make(".sandboxed-cargo.dead", Some(old)));
+        drop(make(".sandboxed-cargo.new", None));
+        drop(make("other", Some(old)));
+        let alive = make(".sandboxed-cargo.alive", Some(old));
+        files::mark_in_use(&alive).unwrap();
+        let all: Vec<OsString> = names(shared.path()).into_iter().map(Into::into).collect();
+        Outputs::sweep(&Folder::open(shared.path()).unwrap(), &all);
+        assert_eq!(
+            names(shared.path()),
+            [".sandboxed-cargo.alive", ".sandboxed-cargo.new", "other"]
+        );
+    }
 }

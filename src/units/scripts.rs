@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempPath;
 
+use super::outputs::Outputs;
 use crate::error::Failure;
 use crate::sandbox::files;
 use crate::sandbox::folder::Folder;
@@ -82,6 +83,11 @@ pub fn wrap_left_behind(artifacts: &[PathBuf]) -> Result<usize> {
 }
 
 fn in_profile(profile: &Folder) -> Result<usize> {
+    for name in ["deps", "examples"] {
+        if let Some(results) = enter(profile, OsStr::new(name))? {
+            Outputs::sweep(&results, &entries(&results)?.0);
+        }
+    }
     match enter(profile, OsStr::new("build"))? {
         Some(build) => each_folder(&build, in_package),
         None => Ok(0),
@@ -92,6 +98,7 @@ fn in_profile(profile: &Folder) -> Result<usize> {
 fn in_package(package: &Folder) -> Result<usize> {
     let (units, files) = entries(package)?;
     let mut count = in_folder(package, &files)?;
+    Outputs::sweep(package, &units);
     // Without the newer layout, `out` is what a build script wrote.
     for unit in units.iter().filter(|name| *name != "out") {
         let Some(unit) = enter(package, unit)? else {
