@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
+use tempfile::{TempDir, TempPath};
 
 use crate::sandbox::files;
 use crate::sandbox::folder::Folder;
@@ -62,12 +62,14 @@ impl Outputs {
     pub(super) fn show(&self, name: &OsStr) -> Result<PathBuf> {
         self.check(name)?;
         let show = || -> io::Result<()> {
-            let staged = tempfile::Builder::new()
-                .prefix(PREFIX)
-                .make_in(&self.destination, |path| {
-                    fs::hard_link(self.private().join(name), path)
-                })?;
-            if !fs::symlink_metadata(staged.path())?.is_file() {
+            let made = self.private().join(name);
+            let link = |path: &Path| fs::hard_link(&made, path);
+            let staged = match Self::temporary().make_in(&self.destination, link) {
+                Ok(staged) => staged.into_temp_path(),
+                // A file system without hard links.
+                Err(_) => self.copy(&made)?,
+            };
+            if !fs::symlink_metadata(&staged)?.is_file() {
                 return Err(io::Error::other("it is not a regular file"));
             }
             staged.persist(self.place(name))?;
@@ -75,6 +77,19 @@ impl Outputs {
         };
         show().with_context(|| format!("failed to deliver `{}`", self.place(name).display()))?;
         Ok(self.place(name))
+    }
+
+    fn temporary() -> tempfile::Builder<'static, 'static> {
+        let mut builder = tempfile::Builder::new();
+        files::with_usual_mode(builder.prefix(PREFIX));
+        builder
+    }
+
+    fn copy(&self, made: &Path) -> io::Result<TempPath> {
+        let mut from = files::open_regular(made)?;
+        let mut copy = Self::temporary().tempfile_in(&self.destination)?;
+        io::copy(&mut from, &mut copy)?;
+        Ok(copy.into_temp_path())
     }
 
     /// Moves one result; judged where the unit cannot reach it any more.
@@ -123,9 +138,7 @@ impl Outputs {
     fn deliver_list(&self, name: &OsStr) -> io::Result<()> {
         let mut text = Vec::new();
         files::open_regular(&self.private().join(name))?.read_to_end(&mut text)?;
-        let mut corrected = files::with_usual_mode(&mut tempfile::Builder::new())
-            .prefix(PREFIX)
-            .tempfile_in(&self.destination)?;
+        let mut corrected = Self::temporary().tempfile_in(&self.destination)?;
         corrected.write_all(&self.shown(&text))?;
         corrected.persist(self.place(name))?;
         Ok(())
