@@ -22,7 +22,7 @@ use crate::invocation::Invocation;
 use crate::policy::plan::{Facts, Platform, is_system};
 use crate::policy::{Network, Profile, environment};
 use crate::project::Project;
-use crate::sandbox::{self, files};
+use crate::sandbox::{self, files, jobserver};
 use crate::units::tools::Tools;
 
 /// What is known before the policy of one run of cargo is decided.
@@ -197,7 +197,9 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         system_secrets: secrets::elsewhere(places, inputs.profile == Profile::Compat),
         homes,
         aliases,
-        jobserver: jobserver(&kept, &mut resolver),
+        jobserver: jobserver::named_pipe(&kept)
+            .and_then(|path| resolver.existing(&path))
+            .filter(|path| files::is_named_pipe(path)),
         links: resolver.into_links(),
         fetch_hides: inputs.fetch_hides.to_vec(),
         fetch_writes,
@@ -377,18 +379,4 @@ fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString,
         .filter_map(|path| resolver.existing(&path))
         .filter(|path| files::is_program(path));
     named.map(|path| ("the call itself".into(), path)).collect()
-}
-
-/// The named pipe of GNU make 4.4 and later (GNU make manual, POSIX Jobserver Interaction).
-fn jobserver(environment: &[(OsString, OsString)], resolver: &mut Resolver) -> Option<PathBuf> {
-    let flags = environment
-        .iter()
-        .find(|(name, _)| name == "MAKEFLAGS" || name == "CARGO_MAKEFLAGS")?;
-    let path = flags
-        .1
-        .to_str()?
-        .split(' ')
-        .find_map(|word| word.strip_prefix("--jobserver-auth=fifo:"))?;
-    let path = resolver.existing(Path::new(path))?;
-    files::is_named_pipe(&path).then_some(path)
 }

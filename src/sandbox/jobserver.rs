@@ -4,6 +4,7 @@
 //! again by any sandbox.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// The descriptors that `environment` names as a jobserver's, in make's and cargo's variables.
 ///
@@ -40,6 +41,18 @@ fn pair(flags: &OsStr) -> Option<[i32; 2]> {
             let number = |text: &str| text.parse().ok().filter(|&number| number > 2);
             Some([number(read)?, number(write)?])
         })
+}
+
+/// The named pipe of GNU make 4.4 and later (GNU make manual, POSIX Jobserver Interaction).
+pub fn named_pipe(environment: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let flags = environment
+        .iter()
+        .find(|(name, _)| name == "MAKEFLAGS" || name == "CARGO_MAKEFLAGS")?;
+    let words = flags.1.to_str()?.split(' ');
+    words
+        .filter_map(|word| word.strip_prefix("--jobserver-auth=fifo:"))
+        .next_back()
+        .map(PathBuf::from)
 }
 
 #[cfg(test)]

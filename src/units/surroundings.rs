@@ -10,7 +10,7 @@ use super::session::{self, Session};
 use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::{Policy, Rule, environment};
-use crate::sandbox::{self, Ended, Surroundings, Unit, Whole, launcher};
+use crate::sandbox::{self, Ended, Surroundings, Unit, Whole, files, jobserver, launcher};
 
 /// What a unit's box is made of, beside the unit itself.
 #[derive(Debug)]
@@ -95,6 +95,9 @@ impl Confinement {
         start: impl FnOnce(Unit<'_>) -> Result<T>,
     ) -> Result<T> {
         let shared = shared_temporary(&writable);
+        // Nothing else than a pipe is granted by this name, which a crate could have set.
+        let pipe = jobserver::named_pipe(&invocation.environment);
+        writable.extend(pipe.filter(|path| files::is_named_pipe(path)));
         writable.push(self.temporary().to_owned());
         let mut environment = invocation.environment.clone();
         launcher::restore(&mut environment);
