@@ -97,6 +97,7 @@ impl Build<'_> {
     ///
     /// `tell` is told what the user should know before cargo speaks.
     pub fn run(&self, tell: &dyn Fn(&Policy, News)) -> Result<Ended> {
+        self.check_tools()?;
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
         self.please_rustup();
@@ -138,6 +139,7 @@ impl Build<'_> {
         &self,
         tell: &dyn Fn(&Policy, News),
     ) -> Result<std::result::Result<Vec<(OsString, OsString)>, Ended>> {
+        self.check_tools()?;
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
         let project = match self.project(&cache, &folders)? {
@@ -163,6 +165,13 @@ impl Build<'_> {
             Fetched::Project(project) => Ok(self.policy(platform, &cache, &folders, &project)?),
             Fetched::Failed(ended) => Err(ended),
         })
+    }
+
+    fn check_tools(&self) -> Result<()> {
+        if sandbox::PLATFORM == Platform::Linux {
+            Tools::check(self.config)?;
+        }
+        Ok(())
     }
 
     /// rustup, which cargo may be a proxy of, insists on this folder at every start, and cannot
@@ -250,6 +259,8 @@ impl Build<'_> {
         if let Some(path) = crate::app::path_outside_project(self) {
             policy.set.push(("PATH".into(), path));
         }
+        // It is asked for its version only, and a wrapper may want more than a fetch may do.
+        policy.set.push(("RUSTC_WRAPPER".into(), "".into()));
         // cargo would warn that it has no use for a jobserver here.
         for name in ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"] {
             policy.removed.push(Removed {

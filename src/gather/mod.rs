@@ -197,9 +197,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
         system_secrets: secrets::elsewhere(places, inputs.profile == Profile::Compat),
         homes,
         aliases,
-        jobserver: jobserver::named_pipe(&kept)
-            .and_then(|path| resolver.existing(&path))
-            .filter(|path| files::is_named_pipe(path)),
+        jobserver: pipe(&kept, &mut resolver),
         links: resolver.into_links(),
         fetch_hides: inputs.fetch_hides.to_vec(),
         fetch_writes,
@@ -379,4 +377,10 @@ fn ourselves(invocation: &Invocation, resolver: &mut Resolver) -> Vec<(OsString,
         .filter_map(|path| resolver.existing(&path))
         .filter(|path| files::is_program(path));
     named.map(|path| ("the call itself".into(), path)).collect()
+}
+
+/// The pipe of a surrounding `make`'s jobserver.
+fn pipe(environment: &[(OsString, OsString)], resolver: &mut Resolver) -> Option<PathBuf> {
+    let path = resolver.existing(&jobserver::named_pipe(environment)?)?;
+    files::is_named_pipe(&path).then_some(path)
 }

@@ -28,11 +28,16 @@ impl Tools {
     pub fn install(cache: &Path, program: &Path, config: &Config) -> Result<Self> {
         let image = launcher::image(Launcher::Tool { program })?;
         let own = |name: &str| install(&cache.join(name), &image);
-        let users = |tool, ours: &str| -> Result<Option<PathBuf>> {
-            let found = config.tool(tool)?.map(|found| found.value);
-            // A build inside a program that a sandboxed `cargo run` started.
-            Ok(found.filter(|path| path.file_name().is_none_or(|name| name != ours)))
-        };
+        Ok(Self {
+            rustc: own(RUSTC)?,
+            rustdoc: own(RUSTDOC)?,
+            wrapper: users(config, Tool::RustcWrapper, RUSTC)?,
+            real_rustdoc: users(config, Tool::Rustdoc, RUSTDOC)?,
+        })
+    }
+
+    /// Fails for settings that units in boxes cannot obey.
+    pub fn check(config: &Config) -> Result<()> {
         // It reaches launchers, which start what it names.
         if let Some(found) = config.sets_variable("SANDBOXED_CARGO")? {
             return Err(Failure::new(format!(
@@ -42,23 +47,17 @@ impl Tools {
             .help("remove it")
             .into());
         }
-        let wrapper = users(Tool::RustcWrapper, RUSTC)?;
-        if let Some(wrapper) = &wrapper
-            && wrapper.file_stem().is_some_and(|name| name == "sccache")
-        {
-            return Err(Failure::new(format!(
-                "the rustc wrapper `{}` compiles in a server of its own, outside of the sandbox",
-                wrapper.display()
-            ))
-            .help("switch it off for sandboxed builds: `RUSTC_WRAPPER= cargo …`")
-            .into());
+        match users(config, Tool::RustcWrapper, RUSTC)? {
+            Some(wrapper) if wrapper.file_stem().is_some_and(|name| name == "sccache") => {
+                Err(Failure::new(format!(
+                    "the rustc wrapper `{}` compiles in a server of its own, outside of the sandbox",
+                    wrapper.display()
+                ))
+                .help("switch it off for sandboxed builds: `RUSTC_WRAPPER= cargo …`")
+                .into())
+            }
+            _ => Ok(()),
         }
-        Ok(Self {
-            rustc: own(RUSTC)?,
-            rustdoc: own(RUSTDOC)?,
-            wrapper,
-            real_rustdoc: users(Tool::Rustdoc, RUSTDOC)?,
-        })
     }
 
     pub fn variables(&self, program: &Path) -> Vec<(OsString, OsString)> {
@@ -81,6 +80,13 @@ impl Tools {
             .into_iter()
             .map(PathBuf::as_path)
     }
+}
+
+/// The user's own tool in the place of one of ours.
+fn users(config: &Config, tool: Tool, ours: &str) -> Result<Option<PathBuf>> {
+    let found = config.tool(tool)?.map(|found| found.value);
+    // A build inside a program that a sandboxed `cargo run` started.
+    Ok(found.filter(|path| path.file_name().is_none_or(|name| name != ours)))
 }
 
 /// Leaves a file that is as it should be alone.

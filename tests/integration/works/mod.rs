@@ -12,6 +12,10 @@ mod places;
 // Exit statuses, signals, streams, the jobserver.
 mod process;
 
+// A compiler wrapper of the user's that cannot work in a box.
+#[cfg(target_os = "linux")]
+mod wrappers;
+
 use crate::support::command::Run;
 use crate::support::project::Project;
 use crate::support::skip;
