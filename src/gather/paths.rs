@@ -1,7 +1,8 @@
 //! Paths without links, and the links that were on the way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use crate::policy::Link;
@@ -10,16 +11,28 @@ use crate::policy::Link;
 const MOST_LINKS: usize = 40;
 
 /// Resolves paths, and remembers every link met.
+///
+/// It also remembers what it saw: most paths of one build begin alike, and each question is a
+/// system call. So it is for one look at the system, and is not kept.
 #[derive(Debug, Default)]
 pub struct Resolver {
     links: BTreeSet<Link>,
+    seen: HashMap<PathBuf, Entry>,
+}
+
+/// What there is under a path whose folder has no link in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Entry {
+    Link(PathBuf),
+    Other,
+    Nothing,
 }
 
 impl Resolver {
     /// `path`, absolute, without any link; `None` where it does not lead to anything.
     pub fn existing(&mut self, path: &Path) -> Option<PathBuf> {
         let resolved = self.resolve(path)?;
-        fs::symlink_metadata(&resolved).is_ok().then_some(resolved)
+        (self.look(&resolved) != Entry::Nothing).then_some(resolved)
     }
 
     /// The same for what may still have to be created; `None` for a relative path or a loop.
@@ -40,8 +53,8 @@ impl Resolver {
                 continue;
             }
             let entry = resolved.join(part);
-            match fs::read_link(&entry) {
-                Ok(target) => {
+            match self.look(&entry) {
+                Entry::Link(target) => {
                     links += 1;
                     if links > MOST_LINKS {
                         return None;
@@ -52,14 +65,43 @@ impl Resolver {
                         target,
                     });
                 }
-                Err(_) => resolved = entry,
+                Entry::Other | Entry::Nothing => resolved = entry,
             }
         }
         Some(resolved)
     }
 
+    fn look(&mut self, path: &Path) -> Entry {
+        if let Some(entry) = self.seen.get(path) {
+            return entry.clone();
+        }
+        let nowhere = path
+            .parent()
+            .is_some_and(|folder| self.seen.get(folder) == Some(&Entry::Nothing));
+        let entry = if nowhere {
+            Entry::Nothing
+        } else {
+            Entry::at(path)
+        };
+        self.seen.insert(path.to_owned(), entry.clone());
+        entry
+    }
+
     pub fn into_links(self) -> Vec<Link> {
         self.links.into_iter().collect()
+    }
+}
+
+impl Entry {
+    fn at(path: &Path) -> Self {
+        match fs::read_link(path) {
+            Ok(target) => Self::Link(target),
+            // The answer for what is there and no link (readlink(2)).
+            Err(error) if cfg!(unix) && error.kind() == ErrorKind::InvalidInput => Self::Other,
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::Nothing,
+            Err(_) if fs::symlink_metadata(path).is_ok() => Self::Other,
+            Err(_) => Self::Nothing,
+        }
     }
 }
 

@@ -12,6 +12,10 @@ use crate::policy::secrets::{HOME, HOME_MACOS, SYSTEM};
 /// where these are not closed.
 pub(super) fn elsewhere(places: &Places, open: bool) -> Vec<PathBuf> {
     let mut found: BTreeSet<PathBuf> = host_keys().collect();
+    // A sandbox asks about the file itself, not about the name by which it was reached: people keep
+    // such files elsewhere and link to them. The links on the way are no business of the build's.
+    let mut resolver = Resolver::default();
+    let mut real = |path: &Path| resolver.existing(path);
     // Root may read everybody's.
     let people = open.then(people).into_iter().flatten();
     for home in people.chain([places.home.clone()]) {
@@ -28,15 +32,6 @@ pub(super) fn elsewhere(places: &Places, open: bool) -> Vec<PathBuf> {
             .filter_map(|secret| real(Path::new(secret.path))),
     );
     found.into_iter().collect()
-}
-
-/// A sandbox asks about the file itself, not about the name by which it was reached: people keep
-/// such files elsewhere and link to them.
-fn real(path: &Path) -> Option<PathBuf> {
-    // What is not there, or is not for us to see, hides nothing; asked first, since few of them are
-    // there and to follow a path takes a call for each folder on the way.
-    fs::symlink_metadata(path).ok()?;
-    Resolver::default().existing(path)
 }
 
 fn people() -> impl Iterator<Item = PathBuf> {
