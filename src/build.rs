@@ -381,11 +381,13 @@ impl Build<'_> {
             .as_ref()
             .map(|package| package.name.as_os_str());
         let file = cache::file_name(run.kind, package, sandbox::PLATFORM);
-        let record = cache::write_atomic(
-            cache,
-            &file,
-            sandbox::record(policy, &self.subject())?.as_bytes(),
-        )?;
+        let record = sandbox::record(policy, &self.subject())?;
+        // On macOS the system reads it, and another build may be about to start with it.
+        let record = if sandbox::PLATFORM == Platform::Linux {
+            cache::write_record(cache, &file, record.as_bytes())?
+        } else {
+            cache::write_atomic(cache, &file, record.as_bytes())?
+        };
         let scratch = folders.root.path().join(run.name);
         fs::create_dir(&scratch)
             .with_context(|| format!("failed to create `{}`", scratch.display()))?;

@@ -139,6 +139,18 @@ fn others_may_write(_: &Metadata, _: &Metadata, _: &Path) -> Option<&'static str
 
 /// Writes the file `name` in `directory` so that readers see the old contents or the new ones.
 pub fn write_atomic(directory: &Path, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
+    write(directory, name, contents, false)
+}
+
+/// The same for what nobody depends on: for a moment readers may find no file.
+///
+/// Much faster on ext4, which writes a file out at once when it replaces another (`auto_da_alloc`,
+/// ext4(5)).
+pub fn write_record(directory: &Path, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
+    write(directory, name, contents, true)
+}
+
+fn write(directory: &Path, name: &str, contents: &[u8], anew: bool) -> anyhow::Result<PathBuf> {
     let path = directory.join(name);
     let failed = |error: io::Error| {
         Failure::new(format!("could not write `{}`: {error}", path.display())).help(ELSEWHERE)
@@ -149,6 +161,14 @@ pub fn write_atomic(directory: &Path, name: &str, contents: &[u8]) -> anyhow::Re
         .tempfile_in(directory)
         .map_err(failed)?;
     file.write_all(contents).map_err(failed)?;
+    if anew {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(error).into());
+            }
+            _ => {}
+        }
+    }
     // A rename replaces a link at the destination and does not follow it.
     file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(path)
