@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::outer::{Message, settle};
-use super::process::{self, Identity, Side, Signals};
+use super::process::{self, Event, Identity, Side, Signals};
 use super::seccomp::{self, Arch, Options};
 use super::supervisor::Supervisor;
 use super::{domain, sys, view};
@@ -99,14 +99,17 @@ fn attend(
         let listener = supervisor.as_ref().map(Supervisor::fd);
         let [request, ended, signal] =
             process::poll([listener, Some(child_ended.as_fd()), Some(outside.as_fd())])?;
-        if request
-            && let Some(served) = supervisor.as_mut().map(Supervisor::serve_one)
-            && served.is_err()
-        {
+        let usable = match (request, &mut supervisor) {
+            (Event::Readable, Some(supervisor)) => supervisor.serve_one().is_ok(),
+            // It would stay so until the program is reaped, and we would ask without a pause.
+            (Event::HungUp, _) => false,
+            _ => true,
+        };
+        if !usable {
             // Nobody is left under the filter.
             supervisor = None;
         }
-        if signal {
+        if signal != Event::Nothing {
             match process::receive(outside.as_fd()) {
                 Ok(bytes) => {
                     let Ok(number) = bytes.try_into().map(libc::c_int::from_le_bytes) else {
@@ -120,7 +123,7 @@ fn attend(
                 Err(error) => return Err(error.into()),
             }
         }
-        if ended {
+        if ended != Event::Nothing {
             process::drain(child_ended);
             while let Some((pid, how)) = process::reap(-1, false)? {
                 if pid == program {

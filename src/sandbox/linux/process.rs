@@ -260,8 +260,17 @@ pub(super) fn receive(socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// What [`poll`] found of one descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Nothing,
+    Readable,
+    /// And nothing more to read.
+    HungUp,
+}
+
 /// Which of these descriptors can be read, or were hung up.
-pub(super) fn poll<const N: usize>(fds: [Option<BorrowedFd<'_>>; N]) -> io::Result<[bool; N]> {
+pub(super) fn poll<const N: usize>(fds: [Option<BorrowedFd<'_>>; N]) -> io::Result<[Event; N]> {
     let mut polled = fds.map(|fd| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events: libc::POLLIN,
@@ -271,7 +280,11 @@ pub(super) fn poll<const N: usize>(fds: [Option<BorrowedFd<'_>>; N]) -> io::Resu
     let ready = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, -1) };
     match check(ready) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(polled.map(|fd| fd.revents != 0)),
+        _ => Ok(polled.map(|fd| match fd.revents {
+            0 => Event::Nothing,
+            events if events & libc::POLLIN != 0 => Event::Readable,
+            _ => Event::HungUp,
+        })),
     }
 }
 
