@@ -436,12 +436,12 @@ pub(super) fn keep_capabilities(keep: u32) -> io::Result<()> {
     const AMBIENT_CLEAR_ALL: libc::c_ulong = 4;
     for capability in (0..=LAST_POSSIBLE).filter(|bit| u64::from(keep) >> bit & 1 == 0) {
         // EINVAL: above this kernel's last one. EPERM: without CAP_SETPCAP the bounding set must
-        // stay; under no_new_privs exec gives no more than the permitted set below anyway.
+        // stay; under no_new_privs exec gives no more than the permitted set below anyway. Neither
+        // would be another answer for the ones that follow.
         match prctl(libc::PR_CAPBSET_DROP, capability) {
-            Err(error) if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM)) => {
-                return Err(error);
-            }
-            _ => {}
+            Ok(()) => {}
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM)) => break,
+            Err(error) => return Err(error),
         }
     }
     // No capability survives exec as an ambient one.
