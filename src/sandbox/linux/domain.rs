@@ -1,5 +1,6 @@
 //! The Landlock domain: which files the build may read, write and execute.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -81,6 +82,7 @@ pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i3
     let mut rules = Rules {
         ruleset: ruleset.create()?,
         abi,
+        listed: Listed::default(),
     };
     rules.reads(policy, replaced)?;
     rules.writes(policy, replaced.is_some())?;
@@ -107,6 +109,7 @@ pub(super) fn unit(writable: &[&Path]) -> Result<OwnedFd> {
     let mut rules = Rules {
         ruleset: ruleset.create()?,
         abi,
+        listed: Listed::default(),
     };
     for path in writable {
         rules.allow(path, write)?;
@@ -122,6 +125,32 @@ pub(super) fn unit(writable: &[&Path]) -> Result<OwnedFd> {
 struct Rules {
     ruleset: RulesetCreated,
     abi: ABI,
+    listed: Listed,
+}
+
+/// What was found in folders that had to be listed, by path: is it a folder?
+///
+/// To leave one file out takes hundreds of rules, and to ask for each what it is a system call. A
+/// wrong answer widens nothing: no rule can be made that does not fit its object.
+#[derive(Default)]
+struct Listed(HashMap<PathBuf, bool>);
+
+impl Listed {
+    /// The entries of a folder without symbolic links, which need no rule: what they lead to has
+    /// its own. Of a folder that cannot be listed nothing is granted.
+    fn children(&mut self, path: &Path) -> Vec<PathBuf> {
+        let mut children = Vec::new();
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            if !kind.is_symlink() {
+                self.0.insert(entry.path(), kind.is_dir());
+                children.push(entry.path());
+            }
+        }
+        children
+    }
 }
 
 impl Rules {
@@ -145,7 +174,7 @@ impl Rules {
         for mask in &policy.masked {
             decisions.set(&mask.path, false);
         }
-        let cover = decisions.cover(&mut |path| children(path));
+        let cover = decisions.cover(&mut |path| self.listed.children(path));
         let read = AccessFs::from_read(self.abi);
         for path in &cover.whole {
             self.allow(path, read)?;
@@ -185,7 +214,8 @@ impl Rules {
         let write = AccessFs::from_all(self.abi)
             & !(AccessFs::MakeBlock | AccessFs::MakeChar)
             & !BitFlags::from(AccessFs::IoctlDev);
-        for path in &decisions.cover(&mut |path| children(path)).whole {
+        let cover = decisions.cover(&mut |path| self.listed.children(path));
+        for path in &cover.whole {
             self.allow(path, write)?;
         }
         for rule in &policy.devices {
@@ -197,7 +227,8 @@ impl Rules {
 
     /// Adds one rule; a path that is not there needs none.
     fn allow(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<()> {
-        let Some((object, is_folder)) = open_path(path)
+        let listed = self.listed.0.get(path).copied();
+        let Some((object, is_folder)) = open_path(path, listed)
             .with_context(|| format!("failed to open `{}` for a Landlock rule", path.display()))?
         else {
             return Ok(());
@@ -218,15 +249,18 @@ impl Rules {
     }
 }
 
-/// A descriptor that only names the object, and whether that is a folder; `None` for what is not
-/// there, and for symbolic links, which need no rule: what they lead to has its own.
-fn open_path(path: &Path) -> io::Result<Option<(OwnedFd, bool)>> {
+/// A descriptor that only names the object, and whether that is a folder, asked unless `known`;
+/// `None` for what is not there, and for symbolic links.
+fn open_path(path: &Path, known: Option<bool>) -> io::Result<Option<(OwnedFd, bool)>> {
     let opened = fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC)
         .open(path);
     match opened {
         Ok(file) => {
+            if let Some(is_folder) = known {
+                return Ok(Some((file.into(), is_folder)));
+            }
             let metadata = file.metadata()?;
             Ok((!metadata.is_symlink()).then(|| (file.into(), metadata.is_dir())))
         }
@@ -235,12 +269,4 @@ fn open_path(path: &Path) -> io::Result<Option<(OwnedFd, bool)>> {
             _ => Err(error),
         },
     }
-}
-
-/// The entries of a folder; of one that cannot be listed nothing is granted.
-fn children(path: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(path) else {
-        return Vec::new();
-    };
-    entries.flatten().map(|entry| entry.path()).collect()
 }
