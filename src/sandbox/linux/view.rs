@@ -28,8 +28,9 @@ enum Place<'a> {
     Private,
 }
 
-/// Every path that is not simply shown read-only; a folder comes before what is in it, and of
-/// equal paths the later list wins, as in [`Policy::read_rule`].
+/// Every path at which something else is to stand than what surrounds it brings anyhow; a folder
+/// comes before what is in it, and of equal paths the later list wins, as in
+/// [`Policy::read_rule`].
 fn places(policy: &Policy) -> BTreeMap<&Path, Place<'_>> {
     let mut places = BTreeMap::new();
     let mut put = |path, place| places.insert(path, place);
@@ -56,7 +57,33 @@ fn places(policy: &Policy) -> BTreeMap<&Path, Place<'_>> {
     for rule in &policy.hidden {
         put(&rule.path, Place::Empty);
     }
-    places
+    without_needless(places)
+}
+
+/// Each place takes several system calls, and most secrets lie in the home folder, which is empty.
+fn without_needless<'a>(places: BTreeMap<&'a Path, Place<'a>>) -> BTreeMap<&'a Path, Place<'a>> {
+    let mut around: Vec<(&Path, Place<'_>)> = Vec::new();
+    let mut needed = BTreeMap::new();
+    for (path, place) in places {
+        while around
+            .last()
+            .is_some_and(|(folder, _)| !path.starts_with(folder))
+        {
+            around.pop();
+        }
+        let outer = around.last().map(|(_, outer)| *outer);
+        let needless = match (outer, place) {
+            // Nothing is there that could be hidden.
+            (Some(Place::Empty | Place::Private), Place::Empty | Place::Contents(_)) => true,
+            (Some(outer @ Place::Shown { .. }), Place::Shown { .. }) => outer == place,
+            _ => false,
+        };
+        if !needless {
+            around.push((path, place));
+            needed.insert(path, place);
+        }
+    }
+    needed
 }
 
 /// Builds the view in the calling process's own mount namespace, and returns the paths that are
@@ -69,27 +96,25 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
 
     // Copies come first: the empty folders that follow stand in their way. And they come before
     // `/` is made read-only, so that the writable ones keep what they had outside.
-    let mut copies = BTreeMap::new();
+    let mut prepared = Vec::new();
     for (number, (path, place)) in places.iter().enumerate() {
-        let copy = copy(path, *place, &scratch.join(number.to_string()));
-        if let Some(copy) =
-            copy.with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?
+        let made = prepare(path, *place, scratch, number);
+        if let Some(made) =
+            made.with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?
         {
-            copies.insert(*path, copy);
+            prepared.push((*path, *place, made));
         }
     }
     mount::set_path_read_only(Path::new("/"), true).context("failed to make / read-only")?;
 
     let mut replaced = Vec::new();
     let mut empty = Vec::new();
-    for (path, place) in &places {
+    for (path, place, made) in &prepared {
         let set_up = || -> io::Result<bool> {
-            match copies.get(path) {
-                Some(copy) => put(path, *place, copy),
-                None if *place == Place::Empty && path.is_dir() => {
-                    mount::empty_folder(path).map(|()| true)
-                }
-                None => Ok(false),
+            match made {
+                Prepared::Copy(copy) => put(path, *place, copy),
+                Prepared::EmptyFolder if path.is_dir() => mount::empty_folder(path).map(|()| true),
+                Prepared::EmptyFolder => Ok(false),
             }
         };
         let stands = set_up()
@@ -97,7 +122,7 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
         if stands && !matches!(place, Place::Shown { .. }) {
             replaced.push((*path).to_owned());
         }
-        if stands && *place == Place::Empty && path.is_dir() {
+        if stands && matches!(made, Prepared::EmptyFolder) {
             empty.push(*path);
         }
     }
@@ -119,9 +144,22 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
     Ok(replaced)
 }
 
-/// The mount that will stand at `path`; `None` for an empty folder, which is made in place, and
-/// for what does not exist outside.
-fn copy(path: &Path, place: Place<'_>, scratch: &Path) -> io::Result<Option<OwnedFd>> {
+/// What will stand at a path.
+#[derive(Debug)]
+enum Prepared {
+    Copy(OwnedFd),
+    /// Made in place.
+    EmptyFolder,
+}
+
+/// `None` for what does not exist outside. What is kept in `scratch` for this path alone is called
+/// `number` there.
+fn prepare(
+    path: &Path,
+    place: Place<'_>,
+    scratch: &Path,
+    number: usize,
+) -> io::Result<Option<Prepared>> {
     let outside = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -131,27 +169,33 @@ fn copy(path: &Path, place: Place<'_>, scratch: &Path) -> io::Result<Option<Owne
             };
         }
     };
+    let own = scratch.join(number.to_string());
     let source = match place {
-        Place::Empty if outside.is_dir() => return Ok(None),
-        Place::Empty => write(scratch, &[])?,
-        Place::Contents(contents) => write(scratch, contents)?,
-        Place::Shown { .. } => path,
+        Place::Empty if outside.is_dir() => return Ok(Some(Prepared::EmptyFolder)),
+        Place::Empty => {
+            // One for all: nobody can write it.
+            let shared = scratch.join("empty");
+            if !shared.exists() {
+                fs::write(&shared, [])?;
+            }
+            shared
+        }
+        Place::Contents(contents) => {
+            fs::write(&own, contents)?;
+            own
+        }
+        Place::Shown { .. } => path.to_owned(),
         Place::Private => {
-            fs::create_dir(scratch)?;
-            fs::set_permissions(scratch, fs::Permissions::from_mode(0o1777))?;
-            scratch
+            fs::create_dir(&own)?;
+            fs::set_permissions(&own, fs::Permissions::from_mode(0o1777))?;
+            own
         }
     };
-    let copy = mount::copy_tree(source)?;
+    let copy = mount::copy_tree(&source)?;
     if !matches!(place, Place::Private | Place::Shown { writable: true }) {
         mount::set_tree_read_only(&copy)?;
     }
-    Ok(Some(copy))
-}
-
-fn write<'a>(scratch: &'a Path, contents: &[u8]) -> io::Result<&'a Path> {
-    fs::write(scratch, contents)?;
-    Ok(scratch)
+    Ok(Some(Prepared::Copy(copy)))
 }
 
 /// Puts `copy` at `path`. Only what is to be shown gets a place made for it in an empty folder;
