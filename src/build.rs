@@ -389,8 +389,6 @@ impl Build<'_> {
             cache::write_atomic(cache, &file, record.as_bytes())?
         };
         let scratch = folders.root.path().join(run.name);
-        fs::create_dir(&scratch)
-            .with_context(|| format!("failed to create `{}`", scratch.display()))?;
         let job = Job {
             policy,
             program: self.cargo,
@@ -459,9 +457,12 @@ impl Folders {
 }
 
 impl Drop for Folders {
-    /// A build may leave folders that even their owner may not enter, which removal alone, at the
-    /// end of `TempDir`, would leave behind.
     fn drop(&mut self) {
+        if fs::remove_dir_all(self.root.path()).is_ok() {
+            return;
+        }
+        // A build may leave folders that even their owner may not enter. What can be removed now
+        // will be at the end of `TempDir`.
         let mut pending = vec![self.root.path().to_owned()];
         while let Some(folder) = pending.pop() {
             sandbox::files::make_accessible(&folder);

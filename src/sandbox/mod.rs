@@ -88,7 +88,8 @@ pub struct Job<'a> {
     pub directory: &'a Path,
     /// The file that holds [`record`].
     pub record: &'a Path,
-    /// A folder of ours that the program cannot write, for what a backend needs on disk.
+    /// A folder of ours that the program cannot write, for what a backend needs on disk; made by
+    /// the backend if it needs one.
     pub scratch: &'a Path,
     pub limits: Limits,
     /// Where the program's standard output goes, if not where ours goes.

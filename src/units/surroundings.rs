@@ -121,7 +121,6 @@ impl Confinement {
         });
         set(&mut environment, "CARGO_NET_OFFLINE", "true".as_ref());
         let scratch = self.temporary().join("scratch");
-        std::fs::create_dir(&scratch).context("failed to make a folder for the sandbox")?;
         let temporary = self.temporary().join("tmp");
         std::fs::create_dir(&temporary).context("failed to make a temporary folder")?;
         writable.pop();

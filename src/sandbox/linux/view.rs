@@ -89,10 +89,11 @@ fn without_needless<'a>(places: BTreeMap<&'a Path, Place<'a>>) -> BTreeMap<&'a P
 /// Builds the view in the calling process's own mount namespace, and returns the paths that are
 /// something else inside than outside.
 ///
-/// `scratch` is a folder of ours outside everything that the build may write; private folders are
+/// `scratch` is to be a folder of ours outside everything that the build may write; private folders are
 /// kept in it, on disk and not in memory. `directory` is where the build will start.
 pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result<Vec<PathBuf>> {
     let places = places(policy);
+    fs::create_dir(scratch).with_context(|| format!("failed to create `{}`", scratch.display()))?;
 
     // Copies come first: the empty folders that follow stand in their way. And they come before
     // `/` is made read-only, so that the writable ones keep what they had outside.
