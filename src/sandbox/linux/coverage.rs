@@ -3,7 +3,8 @@
 //! A Landlock rule covers everything below its path. To leave one path out, its siblings along the
 //! way are named one by one instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,19 @@ impl Decisions {
             cover.whole.push(path.to_owned());
         } else if allowed {
             cover.partial.push(path.to_owned());
+            // Few entries of a folder have a decision: those without one need no search.
+            let decided: HashSet<&OsStr> = self
+                .below(path)
+                .filter_map(|(below, _)| below.strip_prefix(path).ok()?.iter().next())
+                .collect();
             for child in children(path) {
+                if child
+                    .file_name()
+                    .is_some_and(|name| !decided.contains(name))
+                {
+                    cover.whole.push(child);
+                    continue;
+                }
                 let allowed = self.0.get(&child).copied().unwrap_or(true);
                 self.visit(&child, allowed, children, cover);
             }
