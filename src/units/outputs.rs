@@ -72,8 +72,9 @@ impl Outputs {
             if !fs::symlink_metadata(&staged)?.is_file() {
                 return Err(io::Error::other("it is not a regular file"));
             }
-            staged.persist(self.place(name))?;
-            Ok(())
+            // Not `persist`, which would forget it: of two names of one file, as incremental
+            // compilation leaves them, rename(2) keeps both.
+            fs::rename(&staged, self.place(name))
         };
         show().with_context(|| format!("failed to deliver `{}`", self.place(name).display()))?;
         Ok(self.place(name))
