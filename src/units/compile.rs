@@ -112,7 +112,7 @@ impl<'a> Call<'a> {
     /// rustdoc merges its pages into one folder for all crates, which is therefore writable whole.
     fn document(&self) -> Result<Ended> {
         let mut writable = Vec::new();
-        if let Some(folder) = self.line.destination() {
+        if let Some(folder) = self.line.pages() {
             let folder = self.invocation.resolve(folder);
             fs::create_dir_all(&folder)
                 .with_context(|| format!("failed to create `{}`", folder.display()))?;

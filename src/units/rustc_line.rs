@@ -105,6 +105,12 @@ impl RustcLine {
         }
     }
 
+    /// The folder where rustdoc writes pages: it calls `-o` what rustc calls `--out-dir`.
+    pub(super) fn pages(&self) -> Option<&Path> {
+        let place = self.output.as_ref().or(self.out_dir.as_ref());
+        place.map(|place| Path::new(&place.value))
+    }
+
     /// What the names of all results begin with, after an optional `lib`; empty where only the
     /// source file's name tells.
     pub(super) fn stem(&self) -> String {
@@ -248,6 +254,9 @@ mod tests {
             ]
         );
         assert_eq!(parse(&["-o", "name"]).destination(), Some(".".into()));
+        for words in [&["-o", "/t/doc"][..], &["--out-dir=/t/doc"]] {
+            assert_eq!(parse(words).pages(), Some(Path::new("/t/doc")));
+        }
         assert_eq!(parse(&["-vV"]).destination(), None);
         assert_eq!(
             parse(&["--crate-name"]),
