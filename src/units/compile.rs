@@ -44,30 +44,20 @@ struct Call<'a> {
     invocation: &'a Invocation,
     program: PathBuf,
     line: RustcLine,
-    /// cargo had so many arguments that it wrote them to a file.
-    from_file: bool,
+    /// cargo had so many arguments that it wrote those after this many words to a file.
+    in_file_after: Option<usize>,
     own: Confinement,
 }
 
 impl<'a> Call<'a> {
     fn new(invocation: &'a Invocation, program: &OsStr, words: &[OsString]) -> Result<Self> {
-        let mut expanded = Vec::new();
-        for word in words {
-            match word.to_str().and_then(|word| word.strip_prefix('@')) {
-                Some(file) => {
-                    let text = fs::read_to_string(invocation.resolve(file))
-                        .with_context(|| format!("failed to read the arguments in `{file}`"))?;
-                    expanded.extend(text.lines().map(OsString::from));
-                }
-                None => expanded.push(word.clone()),
-            }
-        }
+        let (expanded, in_file_after) = expanded(invocation, words)?;
         Ok(Self {
             invocation,
             program: find_program(invocation, program)
                 .with_context(|| format!("cannot find `{}`", program.display()))?,
             line: RustcLine::parse(&expanded),
-            from_file: expanded.len() != words.len() || expanded != words,
+            in_file_after,
             own: Confinement::find(invocation)?,
         })
     }
@@ -151,19 +141,23 @@ impl<'a> Call<'a> {
 
     /// The arguments, in a file again where they came from one.
     fn arguments(&self, words: Vec<OsString>) -> Result<Vec<OsString>> {
-        if !self.from_file {
+        let Some(before) = self.in_file_after else {
             return Ok(words);
-        }
-        let path = self.own.temporary().join("arguments");
+        };
+        let (programs, words) = words.split_at(before);
+        let path = self.own.shown().join("arguments");
         let mut text = Vec::new();
         for word in words {
             text.extend_from_slice(word.as_encoded_bytes());
             text.push(b'\n');
         }
-        fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
+        // A crate may have named the folder that ours is in: nothing there is followed.
+        fs::File::create_new(&path)
+            .and_then(|mut file| file.write_all(&text))
+            .with_context(|| format!("failed to write `{}`", path.display()))?;
         let mut word = OsString::from("@");
         word.push(path);
-        Ok(vec![word])
+        Ok([programs, &[word]].concat())
     }
 
     fn start_with(
@@ -175,6 +169,30 @@ impl<'a> Call<'a> {
         self.own
             .start(self.invocation, &self.program, arguments, writable, errors)
     }
+}
+
+/// The words with those of cargo's file in its place, and how many words stand before that.
+///
+/// Of a line that is too long cargo leaves the programs and then `@FILE`, alone. rustc reads any
+/// word with an `@` as that, even the value of an option, such as a crate's `cargo::rustc-cfg=@FILE`.
+/// What such a file says must not decide where we deliver results, and we may read more than the
+/// unit: so that is left to rustc, in its box.
+fn expanded(invocation: &Invocation, words: &[OsString]) -> Result<(Vec<OsString>, Option<usize>)> {
+    let file = |word: &OsString| Some(word.to_str()?.strip_prefix('@')?.to_owned());
+    let Some((last, programs)) = words.split_last() else {
+        return Ok((Vec::new(), None));
+    };
+    let Some(file) = file(last).filter(|_| {
+        let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+        !programs.iter().any(is_option)
+    }) else {
+        return Ok((words.to_vec(), None));
+    };
+    let text = fs::read_to_string(invocation.resolve(&file))
+        .with_context(|| format!("failed to read the arguments in `{file}`"))?;
+    let mut expanded = programs.to_vec();
+    expanded.extend(text.lines().map(OsString::from));
+    Ok((expanded, Some(programs.len())))
 }
 
 /// Passes rustc's messages on to cargo, and moves each artifact before cargo hears of it: cargo

@@ -40,22 +40,34 @@ impl Confinement {
                 .variable("TMPDIR")
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
-        Ok(Self {
-            temporary: tempfile::Builder::new()
-                .prefix("sandboxed-cargo.")
-                .tempdir_in(&parent)
-                .with_context(|| {
-                    format!(
-                        "failed to make a temporary folder in `{}`",
-                        parent.display()
-                    )
-                })?,
-            session,
-        })
+        let failed = || {
+            format!(
+                "failed to make a temporary folder in `{}`",
+                parent.display()
+            )
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix("sandboxed-cargo.")
+            .tempdir_in(&parent)
+            .with_context(failed)?;
+        let own = Self { temporary, session };
+        if own.session.is_some() {
+            std::fs::create_dir(own.shown()).with_context(failed)?;
+        }
+        Ok(own)
     }
 
-    pub(super) fn temporary(&self) -> &Path {
+    fn temporary(&self) -> &Path {
         self.temporary.path()
+    }
+
+    /// The folder that the unit sees as its temporary one.
+    pub(super) fn shown(&self) -> PathBuf {
+        match self.session {
+            // Beside what the sandbox around it needs.
+            Some(_) => self.temporary().join("tmp"),
+            None => self.temporary().to_owned(),
+        }
     }
 
     /// Starts `program` with these folders, and temporary ones, as all that it may write.
@@ -121,8 +133,7 @@ impl Confinement {
         });
         set(&mut environment, "CARGO_NET_OFFLINE", "true".as_ref());
         let scratch = self.temporary().join("scratch");
-        let temporary = self.temporary().join("tmp");
-        std::fs::create_dir(&temporary).context("failed to make a temporary folder")?;
+        let temporary = self.shown();
         writable.pop();
         writable.push(temporary.clone());
         set(&mut environment, "TMPDIR", temporary.as_os_str());
