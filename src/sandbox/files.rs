@@ -2,15 +2,15 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
+    Names, State, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same, state,
     with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
+    Names, State, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same, state,
     with_usual_mode,
 };
 
@@ -36,6 +36,21 @@ mod unix {
             file: (metadata.dev(), metadata.ino()),
             count: metadata.nlink(),
         })
+    }
+
+    /// What changes when a file does: which it is, its size, and when it last changed, which nobody
+    /// can set.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct State(u64, u64, u64, i64, i64);
+
+    pub fn state(metadata: &Metadata) -> State {
+        State(
+            metadata.dev(),
+            metadata.ino(),
+            metadata.size(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        )
     }
 
     /// What no other folder has in common with this one, as long as both are there.
@@ -150,6 +165,13 @@ mod elsewhere {
 
     pub fn names(_: &Metadata) -> Option<Names> {
         None
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct State(u64, Option<std::time::SystemTime>);
+
+    pub fn state(metadata: &Metadata) -> State {
+        State(metadata.len(), metadata.modified().ok())
     }
 
     pub fn identity(_: &Metadata) -> Option<String> {

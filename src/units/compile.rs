@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::out_dirs::{self, Watched};
 use super::outputs::Outputs;
 use super::rustc_line::RustcLine;
 use super::surroundings::Confinement;
@@ -78,6 +79,8 @@ impl<'a> Call<'a> {
         let incremental = self.own_incremental()?;
         let mut writable = vec![outputs.private().to_owned()];
         writable.extend(incremental.clone());
+        let watched = Watched::find(&self.dependencies())?;
+        writable.extend(watched.folders().map(Path::to_owned));
         // Only JSON has the names of artifacts in it; anything else is for a person to read as it is.
         let (reader, writer) = if self.line.tells_artifacts {
             let (reader, writer) = io::pipe().context("failed to make a pipe")?;
@@ -90,10 +93,20 @@ impl<'a> Call<'a> {
             forward(reader, &outputs)?;
         }
         let ended = unit.wait()?;
+        watched.check()?;
         if ended == Ended::Exited(0) {
             outputs.deliver_all()?;
             if self.line.is_build_script() {
                 scripts::wrap(&destination.join(self.line.stem()))?;
+            }
+            if self.line.is_proc_macro() {
+                let name = format!(
+                    "{}{}{}",
+                    std::env::consts::DLL_PREFIX,
+                    self.line.stem(),
+                    std::env::consts::DLL_SUFFIX
+                );
+                out_dirs::note(&destination.join(name))?;
             }
         }
         Ok(ended)
@@ -108,8 +121,19 @@ impl<'a> Call<'a> {
                 .with_context(|| format!("failed to create `{}`", folder.display()))?;
             writable.push(folder);
         }
+        let watched = Watched::find(&self.dependencies())?;
+        writable.extend(watched.folders().map(Path::to_owned));
         let arguments = self.arguments(self.line.words().to_vec())?;
-        self.start_with(&arguments, writable, None)?.wait()
+        let ended = self.start_with(&arguments, writable, None)?.wait()?;
+        watched.check()?;
+        Ok(ended)
+    }
+
+    fn dependencies(&self) -> Vec<PathBuf> {
+        let folders = self.line.dependencies.iter();
+        folders
+            .map(|folder| self.invocation.resolve(folder))
+            .collect()
     }
 
     /// The part of the folder for incremental compilation that no other crate writes. rustc tells

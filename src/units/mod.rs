@@ -7,6 +7,7 @@
 //! for its own compilation (`cargo::rustc-env`), and its build script prints them.
 
 mod compile;
+mod out_dirs;
 mod outputs;
 mod rustc_line;
 mod script;

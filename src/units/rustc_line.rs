@@ -14,6 +14,8 @@ pub(super) struct RustcLine {
     /// `-C extra-filename`: what tells the results of two versions of one crate apart.
     pub(super) extra_filename: String,
     crate_types: Vec<String>,
+    /// Where the libraries of dependencies are.
+    pub(super) dependencies: Vec<PathBuf>,
     out_dir: Option<Place>,
     output: Option<Place>,
     incremental: Option<Place>,
@@ -71,6 +73,10 @@ impl RustcLine {
             "json" => {
                 self.tells_artifacts |= place.value.split(',').any(|word| word == "artifacts");
             }
+            "L" => {
+                let folder = place.value.strip_prefix("dependency=").map(PathBuf::from);
+                self.dependencies.extend(folder);
+            }
             "C" | "codegen" => {
                 if let Some(value) = place.value.strip_prefix("extra-filename=") {
                     value.clone_into(&mut self.extra_filename);
@@ -125,6 +131,10 @@ impl RustcLine {
         }
     }
 
+    pub(super) fn is_proc_macro(&self) -> bool {
+        self.crate_types.iter().any(|kind| kind == "proc-macro")
+    }
+
     /// The folder that all crates of a profile share for incremental compilation.
     pub(super) fn incremental(&self) -> Option<&Path> {
         self.incremental
@@ -177,7 +187,7 @@ fn option(words: &[OsString], index: usize) -> Option<(&'static str, Place)> {
         let start = 2 + name.len() + 1;
         (name, (start <= word.len()).then_some(start))
     } else {
-        let name = *["C", "o"].iter().find(|name| {
+        let name = *["C", "L", "o"].iter().find(|name| {
             word.strip_prefix('-')
                 .is_some_and(|w| w.starts_with(**name))
         })?;

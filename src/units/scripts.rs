@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempPath;
 
+use super::out_dirs;
 use super::outputs::Outputs;
 use crate::error::Failure;
 use crate::sandbox::files;
@@ -85,7 +86,10 @@ pub fn wrap_left_behind(artifacts: &[PathBuf]) -> Result<usize> {
 fn in_profile(profile: &Folder) -> Result<usize> {
     for name in ["deps", "examples"] {
         if let Some(results) = enter(profile, OsStr::new(name))? {
-            Outputs::sweep(&results, &entries(&results)?.0);
+            let (folders, files) = entries(&results)?;
+            Outputs::sweep(&results, &folders);
+            // By its path, which is in the libraries.
+            out_dirs::note_left_behind(results.path(), &files)?;
         }
     }
     match enter(profile, OsStr::new("build"))? {

@@ -138,7 +138,7 @@ fn attend(
 ///
 /// Only our own children are killed, whose ids nobody else can get before we reap them; their
 /// children become ours.
-fn end_descendants() -> Result<()> {
+pub(super) fn end_descendants() -> Result<()> {
     loop {
         match process::reap(-1, false) {
             Ok(Some(_)) => continue,

@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::process::{self, Side};
-use super::{domain, narrow, outer};
+use super::{domain, inner, narrow, outer};
 use crate::error::one_line;
 use crate::exit;
 use crate::sandbox::{Ended, Job, Unit, Whole};
@@ -32,6 +32,7 @@ impl Running {
         match self.0 {
             How::Inside(mut child) => {
                 let status = child.wait().context("failed to wait for the compiler")?;
+                inner::end_descendants()?;
                 Ok(match status.code() {
                     Some(code) => Ended::Exited(code.to_le_bytes()[0]),
                     None => Ended::Signalled(status.signal().unwrap_or(libc::SIGKILL)),
@@ -57,6 +58,8 @@ impl Running {
 pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
     let errors = unit.errors.take();
     let Some(whole) = unit.whole else {
+        // What the unit leaves running falls to us, and ends with it.
+        process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1).context("failed to adopt processes")?;
         let mut command = confined(&unit)?;
         if let Some(errors) = errors {
             command.stderr(errors);
