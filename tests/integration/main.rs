@@ -36,6 +36,10 @@ mod stand_in;
 #[cfg(unix)]
 mod tools;
 
+// Each unit of a build in a box of its own: attacks of one on another, and honest programs.
+#[cfg(target_os = "linux")]
+mod units;
+
 // Bad input and systems that cannot confine a build: exact errors, and nothing is left behind.
 #[cfg(unix)]
 mod messages;

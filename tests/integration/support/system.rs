@@ -128,6 +128,16 @@ pub(crate) fn set_attribute(path: &Path, name: &CStr, value: &str) -> Result<()>
     check(result).map(drop)
 }
 
+/// The names of a file's extended attributes, whatever a link leads to.
+pub(crate) fn attributes(path: &Path) -> String {
+    let path = text(path);
+    let mut names = vec![0_u8; 1024];
+    // SAFETY: the string ends with a zero and the buffer has the length given.
+    let length = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
+    names.truncate(length.try_into().unwrap_or(0));
+    String::from_utf8_lossy(&names).replace('\0', " ")
+}
+
 pub(crate) fn kill_group(pid: u32) {
     // SAFETY: a signal has no conditions; the group is that of a child of ours that is not yet
     // waited for.
