@@ -18,6 +18,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+pub use super::no_units::Running;
+pub(super) use super::no_units::{become_unit, leave_sealed, read_sealed, start_unit};
+
 use crate::error::Failure;
 use crate::policy::Policy;
 use crate::sandbox::{Capability, Ended, Job, Limits, State, Surroundings, jobserver, seatbelt};

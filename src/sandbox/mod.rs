@@ -18,6 +18,9 @@ use macos as backend;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use unsupported as backend;
 
+#[cfg(not(target_os = "linux"))]
+mod no_units;
+
 pub mod files;
 pub mod folder;
 pub mod jobserver;

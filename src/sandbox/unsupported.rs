@@ -7,8 +7,11 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Capability, Ended, Job, Limits, State, Surroundings, Unit};
+use super::{Capability, Ended, Job, Limits, State, Surroundings};
 use crate::policy::Policy;
+
+pub use super::no_units::Running;
+pub(super) use super::no_units::{become_unit, leave_sealed, read_sealed, start_unit};
 
 const REMEDY: &str = "build on Linux or macOS, for instance in a container or a virtual machine";
 
@@ -57,32 +60,6 @@ pub(super) fn become_program(
 }
 
 pub(super) fn die_by(_: i32) {}
-
-/// A program that was started; here none ever is.
-#[derive(Debug)]
-pub struct Running;
-
-impl Running {
-    pub fn wait(self) -> Result<Ended> {
-        bail!("this system has no sandbox backend yet")
-    }
-}
-
-pub(super) fn start_unit(_: Unit<'_>) -> Result<Running> {
-    bail!("this system has no sandbox backend yet")
-}
-
-pub(super) fn become_unit(_: &Unit<'_>) -> Result<Ended> {
-    bail!("this system has no sandbox backend yet")
-}
-
-pub(super) fn leave_sealed(_: &[u8]) -> io::Result<i32> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(super) fn read_sealed(_: i32) -> io::Result<Vec<u8>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
 
 /// None yet.
 pub(super) mod launcher {

@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+#[cfg(target_os = "linux")]
 use super::system;
 
 /// A command with an environment of its own.
@@ -19,6 +20,7 @@ impl Run {
     pub(crate) fn new(program: &OsStr, root: &Path) -> Self {
         let mut command = Command::new(program);
         command.env_clear().stdin(Stdio::null());
+        #[cfg(target_os = "linux")]
         system::obey_signals(&mut command);
         Self {
             command,
