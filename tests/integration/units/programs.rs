@@ -4,8 +4,9 @@ use std::fs;
 
 use super::world::{Cargo, ours, package};
 use crate::support::canary::Canary;
+use crate::support::command::Finished;
 use crate::support::project::Project;
-use crate::support::unique;
+use crate::support::{skip, unique};
 
 /// Calls a canary and writes to the home folder, as far as it gets.
 const ATTACK: &str = "fn attack() {
@@ -105,6 +106,13 @@ fn check(cargo: Cargo, command: &[&str]) {
         .success();
     let said = run.plain_text(&run.stdout) + &run.plain_text(&run.stderr);
     assert!(said.contains("served hello with t0p"), "{cargo:?} {run}");
+    check_effects(cargo, &project, &mut canary, &run);
+}
+
+/// What script and macro did is there under plain cargo, and only there.
+#[track_caller]
+fn check_effects(cargo: Cargo, project: &Project, canary: &mut Canary, run: &Finished) {
+    let said = run.plain_text(&run.stdout) + &run.plain_text(&run.stderr);
     let heard = String::from_utf8_lossy(&canary.stop()).into_owned();
     let bashrc = fs::read_to_string(project.home(".bashrc")).unwrap();
     for who in ["script", "macro"] {
@@ -131,6 +139,35 @@ fn own_programs_are_free_and_dependencies_are_not() {
         for command in COMMANDS {
             check(cargo, command);
         }
+    }
+}
+
+#[test]
+fn installation() {
+    for cargo in std::iter::once(Cargo::Plain).chain(ours()) {
+        let (project, mut canary) = project("");
+        let root = project.home("programs");
+        let run = cargo
+            .of(&project)
+            .env("MY_TOKEN", "t0p")
+            .args(["install", "--path", ".", "--root"])
+            .arg(&root)
+            // Else cargo keeps what the build script says to itself.
+            .args(["-vv", "--debug"])
+            .success();
+        assert!(root.join("bin/app").is_file(), "{cargo:?} {run}");
+        check_effects(cargo, &project, &mut canary, &run);
+    }
+}
+
+#[test]
+fn nextest() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|folder| folder.join("cargo-nextest").is_file()) {
+        return skip("nextest", "cargo-nextest is not installed");
+    }
+    for cargo in std::iter::once(Cargo::Plain).chain(ours()) {
+        check(cargo, &["nextest", "run", "--no-capture"]);
     }
 }
 

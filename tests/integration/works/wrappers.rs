@@ -57,7 +57,9 @@ impl<'a> Server<'a> {
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        self.ask("--stop-server");
+        // A failure in here would hide the one that is on its way.
+        let run = self.project.run(self.program).args(["--stop-server"]);
+        self.with_variables(run).finish();
     }
 }
 
