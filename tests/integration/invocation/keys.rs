@@ -140,6 +140,8 @@ fn keys_at_a_terminal() {
         person.types(b"\"$PROGRAM\" build &\n");
         person.sees("ready");
         person.types(b"kill -TSTP %1\n");
+        // One that stops only after `fg` stays stopped.
+        person.types(b"until [ -n \"$(jobs -s)\" ]; do sleep 0.1; done\n");
         person.types(b"echo \"the shell $((40 + 3))\"\n");
         person.sees("the shell 43");
         person.types(b"fg\n");
