@@ -11,7 +11,7 @@ use crate::support::project::{Project, write};
 const WHO: [&str; 2] = ["script", "macro"];
 
 /// Each needs a file of its own.
-const ON_FILES: [&str; 15] = [
+const ON_FILES: [&str; 16] = [
     "append",
     "truncate",
     "recreate",
@@ -27,6 +27,7 @@ const ON_FILES: [&str; 15] = [
     "utimes",
     "setxattr",
     "hard-link",
+    "link-and-chmod",
 ];
 
 /// Each needs a name that is free.
@@ -224,6 +225,34 @@ fn check_control(aims: &[Aim], victims: &[&PathBuf], before: &State, after: &Sta
         }
     }
     assert!(untouched.is_empty(), "{untouched:#?}");
+}
+
+/// A unit ends neither its own wrapper nor cargo. By who attacks, for one death hides the other.
+#[track_caller]
+fn kill(cargo: Cargo, command: &str) {
+    if !cargo.is_possible() {
+        return;
+    }
+    for who in WHO {
+        let project = workspace();
+        project.file("plan.txt", format!("{who}\tkill\tall\n"));
+        let run = cargo
+            .of(&project)
+            .env("ATTACK_PLAN", project.path("plan.txt"))
+            .args([command, "-p", "user"])
+            .finish();
+        let survived = run.status.success();
+        assert_eq!(survived, cargo != Cargo::Plain, "{cargo:?} {who}{run}");
+    }
+}
+
+#[test]
+fn signals() {
+    for cargo in [Cargo::Plain, Cargo::FirstWall, Cargo::BothWalls] {
+        for command in ["build", "run"] {
+            kill(cargo, command);
+        }
+    }
 }
 
 macro_rules! commands {
