@@ -2,15 +2,15 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, State, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same, state,
+    Names, changed, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
     with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, State, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same, state,
+    Names, changed, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
+    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
     with_usual_mode,
 };
 
@@ -21,6 +21,7 @@ mod unix {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
     use std::path::{Path, PathBuf};
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     /// A file that has other names as well.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,19 +39,15 @@ mod unix {
         })
     }
 
-    /// What changes when a file does: which it is, its size, and when it last changed, which nobody
-    /// can set.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct State(u64, u64, u64, i64, i64);
-
-    pub fn state(metadata: &Metadata) -> State {
-        State(
-            metadata.dev(),
-            metadata.ino(),
-            metadata.size(),
-            metadata.ctime(),
-            metadata.ctime_nsec(),
-        )
+    /// When its contents, attributes or names last changed, which nobody can set (`st_ctim` in
+    /// stat(2)).
+    pub fn changed(metadata: &Metadata) -> io::Result<SystemTime> {
+        let after = u64::try_from(metadata.ctime())
+            .ok()
+            .zip(u32::try_from(metadata.ctime_nsec()).ok());
+        after
+            .and_then(|(seconds, rest)| UNIX_EPOCH.checked_add(Duration::new(seconds, rest)))
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// What no other folder has in common with this one, as long as both are there.
@@ -156,6 +153,7 @@ mod elsewhere {
     use std::fs::{File, Metadata, Permissions};
     use std::io;
     use std::path::{Path, PathBuf};
+    use std::time::SystemTime;
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub struct Names {
@@ -167,11 +165,8 @@ mod elsewhere {
         None
     }
 
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct State(u64, Option<std::time::SystemTime>);
-
-    pub fn state(metadata: &Metadata) -> State {
-        State(metadata.len(), metadata.modified().ok())
+    pub fn changed(metadata: &Metadata) -> io::Result<SystemTime> {
+        metadata.modified()
     }
 
     pub fn identity(_: &Metadata) -> Option<String> {

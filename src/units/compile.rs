@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::out_dirs::{self, Watched};
+use super::out_dirs;
 use super::outputs::Outputs;
 use super::rustc_line::RustcLine;
 use super::surroundings::Confinement;
@@ -79,8 +79,7 @@ impl<'a> Call<'a> {
         let incremental = self.own_incremental()?;
         let mut writable = vec![outputs.private().to_owned()];
         writable.extend(incremental.clone());
-        let watched = Watched::find(&self.dependencies())?;
-        writable.extend(watched.folders().map(Path::to_owned));
+        writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
         // Only JSON has the names of artifacts in it; anything else is for a person to read as it is.
         let (reader, writer) = if self.line.tells_artifacts {
             let (reader, writer) = io::pipe().context("failed to make a pipe")?;
@@ -93,7 +92,6 @@ impl<'a> Call<'a> {
             forward(reader, &outputs)?;
         }
         let ended = unit.wait()?;
-        watched.check()?;
         if ended == Ended::Exited(0) {
             outputs.deliver_all()?;
             if self.line.is_build_script() {
@@ -121,11 +119,9 @@ impl<'a> Call<'a> {
                 .with_context(|| format!("failed to create `{}`", folder.display()))?;
             writable.push(folder);
         }
-        let watched = Watched::find(&self.dependencies())?;
-        writable.extend(watched.folders().map(Path::to_owned));
+        writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
         let arguments = self.arguments(self.line.words().to_vec())?;
         let ended = self.start_with(&arguments, writable, None)?.wait()?;
-        watched.check()?;
         Ok(ended)
     }
 

@@ -1,31 +1,27 @@
 //! `OUT_DIR`s that proc macros write to.
 //!
-//! Some macros (sailfish's, for one) keep what they generate in the `OUT_DIR` that a build script of
-//! theirs had, whose path is compiled into them. It is another unit's, so a unit that loads such a
-//! macro may add files there and change those that macros made, but not what the script made: it is
-//! compared before and after, when nothing of the unit runs any more, and a difference is an error.
+//! Some macros (sailfish's, for one) keep what they generate in the `OUT_DIR` of a build script that
+//! was written for nothing else, and whose path is compiled into them. It is another unit's, so a
+//! unit may write there only if nobody could be harmed: the script has ended, left no file, and told
+//! cargo nothing that makes others look for files there. A folder that holds what a script made is
+//! never given to another unit, whatever is compiled into a macro.
 //!
-//! Which folders these are is noted beside the macro's library by the box in which it was compiled:
-//! they are few, and most macros have none.
+//! Which folders these could be is noted beside the macro's library by the box in which it was
+//! compiled: they are few, and most macros have none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, DirEntry};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::error::Failure;
-use crate::sandbox::files::{self, State};
+use crate::sandbox::files;
 
-/// Holds a file per library of a proc macro, with the paths of its folders as lines, and the names of
-/// files that macros made.
+/// Holds a file per library of a proc macro, with the paths of its folders as lines.
 const NOTES: &str = ".sandboxed-cargo-macros";
-const MADE: &str = "made";
-
-/// More than any macro needs; a unit of a crate that has more files than that in `OUT_DIR` gets none.
-const MOST_FILES: usize = 20_000;
 
 /// Notes the folders that `library`, just compiled, has in it.
 pub(super) fn note(library: &Path) -> Result<()> {
@@ -54,7 +50,6 @@ pub(super) fn note_left_behind(deps: &Path, names: &[OsString]) -> Result<()> {
         let name = name.as_encoded_bytes();
         name.ends_with(std::env::consts::DLL_SUFFIX.as_bytes())
     };
-    let modified = |path: &Path| fs::symlink_metadata(path).and_then(|found| found.modified());
     for name in names.iter().filter(is_library) {
         let library = deps.join(name);
         let noted = modified(&deps.join(NOTES).join(name));
@@ -91,120 +86,145 @@ fn named(bytes: &[u8], build: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The folders that the macros in these `deps` folders write to, as they were before a unit.
-#[derive(Debug, Default)]
-pub(super) struct Watched {
-    folders: Vec<(PathBuf, PathBuf)>,
-    before: BTreeMap<PathBuf, State>,
-}
-
-impl Watched {
-    pub(super) fn find(deps: &[PathBuf]) -> Result<Self> {
-        let mut watched = Self::default();
-        for deps in deps {
-            let notes = deps.join(NOTES);
-            let Ok(entries) = fs::read_dir(&notes) else {
-                continue;
-            };
-            for entry in entries.flatten().filter(|entry| entry.file_name() != MADE) {
-                let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                let folders = text.lines().map(PathBuf::from).filter(|path| path.is_dir());
-                watched
-                    .folders
-                    .extend(folders.map(|folder| (folder, notes.clone())));
-            }
-        }
-        watched.folders.sort();
-        watched.folders.dedup();
-        let made = watched.made();
-        watched.before = watched.states()?;
-        watched.before.retain(|path, _| !made.contains(path));
-        Ok(watched)
-    }
-
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.folders.iter().map(|(folder, _)| folder.as_path())
-    }
-
-    /// Fails if something that no macro made is different from before; notes what is new.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.folders.is_empty() {
-            return Ok(());
-        }
-        let after = self.states()?;
-        if let Some((path, _)) = self
-            .before
-            .iter()
-            .find(|(path, state)| after.get(*path) != Some(state))
-        {
-            return Err(Failure::new(format!(
-                "a proc macro changed `{}`, which a build script made",
-                path.display()
-            ))
-            .help(
-                "find the macro that does it; until then, run `cargo clean` before the next build",
-            )
-            .into());
-        }
-        let made = self.made();
-        for (folder, notes) in &self.folders {
-            let new: Vec<_> = after
-                .keys()
-                .filter(|path| path.starts_with(folder))
-                .filter(|path| !self.before.contains_key(*path) && !made.contains(*path))
-                .filter_map(|path| Some(format!("{}\n", path.to_str()?)))
-                .collect();
-            if !new.is_empty() {
-                OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .open(notes.join(MADE))
-                    .and_then(|mut file| file.write_all(new.concat().as_bytes()))
-                    .context("failed to note what proc macros made")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn made(&self) -> BTreeSet<PathBuf> {
-        let notes: BTreeSet<_> = self.folders.iter().map(|(_, notes)| notes).collect();
-        let texts = notes
-            .into_iter()
-            .filter_map(|notes| fs::read_to_string(notes.join(MADE)).ok());
-        texts
-            .flat_map(|text| text.lines().map(PathBuf::from).collect::<Vec<_>>())
-            .collect()
-    }
-
-    /// All that is in the folders, but the folders themselves.
-    fn states(&self) -> Result<BTreeMap<PathBuf, State>> {
-        let mut states = BTreeMap::new();
-        let mut pending: Vec<PathBuf> = self.folders().map(Path::to_owned).collect();
-        while let Some(folder) = pending.pop() {
-            let failed = || format!("failed to look at `{}`", folder.display());
-            for entry in fs::read_dir(&folder).with_context(failed)? {
-                let entry = entry.with_context(failed)?;
-                let metadata = entry.metadata().with_context(failed)?;
-                if metadata.is_dir() {
-                    pending.push(entry.path());
-                } else {
-                    states.insert(entry.path(), files::state(&metadata));
+/// The folders that units which find macros in these `deps` folders may write to.
+pub(super) fn open_to_macros(deps: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
+    let mut folders = BTreeSet::new();
+    for deps in deps {
+        let Ok(entries) = fs::read_dir(deps.join(NOTES)) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            for folder in text.lines().map(PathBuf::from) {
+                if !folders.contains(&folder) && is_spare(&folder, Phase::After)? {
+                    folders.insert(folder);
                 }
             }
-            if states.len() > MOST_FILES {
-                return Err(Failure::new(format!(
-                    "`{}` has too many files to compare them",
-                    folder.display()
-                ))
-                .into());
+        }
+    }
+    Ok(folders)
+}
+
+/// Empties the `OUT_DIR` of a script that is about to run, if macros had it to themselves: what the
+/// script makes this time must not lie beside theirs, nor in a folder that a unit may still write to.
+pub(super) fn renew(out: &Path) -> Result<()> {
+    let failed = || format!("failed to empty `{}`", out.display());
+    if !is_spare(out, Phase::Before)? || entries(out)?.next().is_none() {
+        return Ok(());
+    }
+    let Some(package) = out.parent() else {
+        return Ok(());
+    };
+    // A unit's leave is for the folder itself, and does not pass to another one of that name.
+    let aside = tempfile::Builder::new()
+        .prefix(".sandboxed-cargo-out-")
+        .tempdir_in(package)
+        .with_context(failed)?;
+    fs::rename(out, aside.path().join("out"))
+        .and_then(|()| fs::create_dir(out))
+        .and_then(|()| aside.close())
+        .with_context(failed)
+}
+
+/// When a folder is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Its script is about to run again, as cargo has noted already.
+    Before,
+    /// Its script should have ended.
+    After,
+}
+
+/// Did the script leave this `OUT_DIR` without a file, and does nobody look for one there?
+///
+/// All that is there must be younger than the end of the script. cargo writes `output` and `stderr`
+/// once the script has ended, and `invoked.timestamp` before it starts; no unit can write these.
+fn is_spare(out: &Path, phase: Phase) -> Result<bool> {
+    let Some(package) = out.parent() else {
+        return Ok(false);
+    };
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    let (output, errors) = (package.join("output"), package.join("stderr"));
+    let (Ok(ended), Ok(noted)) = (modified(&errors), changed(&output)) else {
+        return Ok(false);
+    };
+    let ran = |started| started <= ended || phase == Phase::Before;
+    if !is_folder(package)
+        || !is_folder(out)
+        || !modified(&package.join("invoked.timestamp")).is_ok_and(ran)
+    {
+        return Ok(false);
+    }
+    let mut told = Vec::new();
+    files::open_regular(&output)
+        .and_then(|mut file| file.read_to_end(&mut told))
+        .with_context(|| format!("failed to read `{}`", output.display()))?;
+    if leads_to(&told, out) {
+        return Ok(false);
+    }
+    let mut pending = vec![out.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in entries(&folder)? {
+            // Another unit may be at work there.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if metadata.is_dir() {
+                pending.push(entry.path());
+                continue;
+            }
+            // Both: an archive keeps the one and not the other, and only the one can be set.
+            let by_script = metadata.modified().is_ok_and(|time| time <= ended)
+                || files::changed(&metadata).is_ok_and(|time| time <= noted);
+            if by_script {
+                return Ok(false);
             }
         }
-        Ok(states)
     }
+    Ok(true)
+}
+
+/// Has the script told cargo about the folder in any other way than to the crate itself? As a place
+/// for libraries, say, or to the scripts of crates that depend on it.
+fn leads_to(output: &[u8], out: &Path) -> bool {
+    let out = out.as_os_str().as_encoded_bytes();
+    let harmless = [
+        "rustc-env=",
+        "rerun-if-changed=",
+        "rerun-if-env-changed=",
+        "warning=",
+    ];
+    output
+        .split(|byte| *byte == b'\n')
+        .filter(|line| memchr::memmem::find(line, out).is_some())
+        .filter_map(|line| line.strip_prefix(b"cargo:"))
+        .map(|line| line.strip_prefix(b":").unwrap_or(line))
+        .any(|line| {
+            !harmless
+                .iter()
+                .any(|name| line.starts_with(name.as_bytes()))
+        })
+}
+
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    fs::symlink_metadata(path)?.modified()
+}
+
+fn changed(path: &Path) -> io::Result<SystemTime> {
+    files::changed(&fs::symlink_metadata(path)?)
+}
+
+fn entries(folder: &Path) -> Result<impl Iterator<Item = DirEntry>> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
+    Ok(entries.flatten())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
     use super::*;
 
     /// A profile's folder with a library that has the `OUT_DIR` of one script in it.
@@ -215,7 +235,9 @@ mod tests {
         fs::create_dir_all(&out).unwrap();
         fs::create_dir_all(profile.path().join("build/b/out")).unwrap();
         fs::create_dir(&deps).unwrap();
-        fs::write(out.join("made-by-script"), "1").unwrap();
+        for name in ["invoked.timestamp", "output", "stderr"] {
+            fs::write(out.with_file_name(name), "").unwrap();
+        }
         let text = format!(
             "\0{0}\0{0}/x {1}/build/../out",
             out.display(),
@@ -226,48 +248,129 @@ mod tests {
         (profile, deps, out)
     }
 
+    fn open(deps: &Path) -> Vec<PathBuf> {
+        let found = open_to_macros(&[deps.to_owned()]).unwrap();
+        found.into_iter().collect()
+    }
+
+    fn set_time(path: &Path, seconds: i64) {
+        let offset = Duration::from_secs(seconds.unsigned_abs());
+        let now = SystemTime::now();
+        let time = if seconds < 0 {
+            now - offset
+        } else {
+            now + offset
+        };
+        File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    }
+
+    /// A file of later than the end of the script, by a clock that does not always tick between two
+    /// calls.
+    fn later(out: &Path, name: &str) {
+        let path = out.join(name);
+        loop {
+            fs::write(&path, "").unwrap();
+            set_time(&path, 500);
+            if changed(&path).unwrap() > changed(&out.with_file_name("output")).unwrap() {
+                break;
+            }
+        }
+    }
+
     #[test]
     fn folders_are_those_in_the_library() {
         let (_profile, deps, out) = profile();
-        let watched = Watched::find(&[deps]).unwrap();
-        assert_eq!(watched.folders().collect::<Vec<_>>(), [&out]);
+        assert_eq!(open(&deps), [out]);
     }
 
     #[test]
-    fn macros_may_add_and_change_their_own() {
+    fn macros_may_go_on_using_them() {
         let (_profile, deps, out) = profile();
-        for text in ["1", "22"] {
-            let watched = Watched::find(std::slice::from_ref(&deps)).unwrap();
-            fs::write(out.join("made-by-macro"), text).unwrap();
-            watched.check().unwrap();
+        fs::create_dir(out.join("cache")).unwrap();
+        later(&out, "cache/made-by-macro");
+        assert_eq!(open(&deps), [out]);
+    }
+
+    #[test]
+    fn what_a_script_made_is_nobody_elses() {
+        let (_profile, deps, out) = profile();
+        fs::create_dir(out.join("cache")).unwrap();
+        later(&out, "made-by-macro");
+        let made = out.join("cache/made-by-script");
+        fs::write(&made, "").unwrap();
+        // Its time says otherwise, but its inode does not.
+        for seconds in [-1000, 1000] {
+            set_time(&made, seconds);
+            let output = out.with_file_name("output");
+            if seconds > 0 {
+                fs::write(&output, "").unwrap();
+            }
+            assert!(open(&deps).is_empty(), "{seconds}");
         }
     }
 
     #[test]
-    fn what_a_script_made_stays() {
-        type Change = fn(&Path);
-        let changes: [Change; 3] = [
-            |path| fs::write(path, "2").unwrap(),
-            |path| fs::remove_file(path).unwrap(),
-            |path| {
-                fs::remove_file(path).unwrap();
-                fs::write(path, "1").unwrap();
-            },
-        ];
-        for change in changes {
+    fn a_script_that_runs_may_still_make_something() {
+        let (_profile, deps, out) = profile();
+        set_time(&out.with_file_name("invoked.timestamp"), 1000);
+        assert!(open(&deps).is_empty());
+        for name in ["invoked.timestamp", "stderr", "output"] {
             let (_profile, deps, out) = profile();
-            let watched = Watched::find(&[deps]).unwrap();
-            change(&out.join("made-by-script"));
-            let error = watched.check().unwrap_err().to_string();
-            assert!(error.contains("made-by-script"), "{error}");
+            fs::remove_file(out.with_file_name(name)).unwrap();
+            assert!(open(&deps).is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_folder_where_others_look_is_not_for_macros() {
+        for (directive, is_open) in [
+            ("cargo:rustc-link-search=native=OUT", false),
+            ("cargo::rustc-link-arg=-LOUT/lib", false),
+            ("cargo:include=OUT", false),
+            ("cargo::metadata=include=OUT", false),
+            ("cargo:rustc-flags=-L OUT", false),
+            ("cargo:rustc-env=CACHE=OUT/cache", true),
+            ("cargo::rerun-if-changed=OUT", true),
+            ("made OUT", true),
+        ] {
+            let (_profile, deps, out) = profile();
+            let line = directive.replace("OUT", out.to_str().unwrap());
+            fs::write(out.with_file_name("output"), format!("other\n{line}\n")).unwrap();
+            assert_eq!(!open(&deps).is_empty(), is_open, "{directive}");
+        }
+    }
+
+    #[test]
+    fn a_script_finds_nothing_of_the_macros() {
+        let (_profile, deps, out) = profile();
+        later(&out, "made-by-macro");
+        set_time(&out.with_file_name("invoked.timestamp"), 1000);
+        renew(&out).unwrap();
+        assert_eq!(entries(&out).unwrap().count(), 0);
+        assert_eq!(entries(out.parent().unwrap()).unwrap().count(), 4);
+        drop(deps);
+    }
+
+    #[test]
+    fn a_script_finds_what_it_made_before() {
+        let (_profile, _deps, out) = profile();
+        let made = out.join("made-by-script");
+        fs::write(&made, "").unwrap();
+        set_time(&made, -1000);
+        renew(&out).unwrap();
+        assert!(made.exists());
     }
 
     #[test]
     fn what_a_plain_cargo_compiled_is_noted_later() {
-        let (_profile, deps, _) = profile();
+        let (_profile, deps, out) = profile();
         fs::remove_dir_all(deps.join(NOTES)).unwrap();
         note_left_behind(&deps, &["libm.so".into(), "libm.rlib".into()]).unwrap();
-        assert_eq!(Watched::find(&[deps]).unwrap().folders().count(), 1);
+        assert_eq!(open(&deps), [out]);
     }
 }

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, anyhow};
 
-use super::scripts;
 use super::surroundings::Confinement;
+use super::{out_dirs, scripts};
 use crate::invocation::Invocation;
 use crate::sandbox::Ended;
 
@@ -15,5 +15,6 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         .variable("OUT_DIR")
         .map(|path| invocation.resolve(path))
         .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
+    out_dirs::renew(&out)?;
     Confinement::find(invocation)?.finish(invocation, &real, vec![out])
 }

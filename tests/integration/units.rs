@@ -18,3 +18,9 @@ mod programs;
 
 // What a unit leaves in the folder of its results.
 mod private;
+
+// What macros keep in an `OUT_DIR`.
+mod out_dirs;
+
+// The same results as under plain cargo.
+mod honest;
