@@ -62,7 +62,8 @@ fn voice(invocation: &Invocation, line: &CargoLine) -> Voice {
     Voice::new(colour, line.quiet)
 }
 
-fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
+/// One call of cargo, in the sandbox where that is asked for.
+pub fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
     find::loop_guard(invocation.variable(find::LOOP), std::process::id())?;
     let switch = Switch::parse(invocation.variable(switch::VARIABLE))?;
     if switch == Switch::Off {

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::cargo::args::CargoLine;
 use crate::cargo::config::{Config, Origin};
+use crate::denial::Watch;
 use crate::error::Failure;
 use crate::gather::{self, Inputs, Places, Resolver};
 use crate::host::{self, Host, Settings, cache};
@@ -19,7 +20,8 @@ use crate::policy::plan::{Platform, plan};
 use crate::policy::{Network, Policy, Profile, Removed};
 use crate::prefetch::{self, Fetched, Request, Step};
 use crate::project::Project;
-use crate::sandbox::{self, Ended, Job};
+use crate::report::{self, Reporter};
+use crate::sandbox::{self, Ended, Finished, Job};
 use crate::targets;
 use crate::units::{self, session::Session, tools::Tools};
 
@@ -116,7 +118,60 @@ impl Build<'_> {
             output: None,
         };
         let mut hiding = || tell(&policy, News::Hiding);
-        self.start(&policy, &cache, &folders, &run, &mut hiding)
+        let watch = self.options.watch();
+        let finished = self.start(&policy, &cache, &folders, &run, watch, &mut hiding)?;
+        self.reporter().tell(&finished);
+        Ok(finished.ended)
+    }
+
+    /// We write there from outside of the sandbox, and must not follow what a build left there.
+    fn check_report(&self, policy: &Policy) -> Result<()> {
+        let Some(path) = &self.options.report else {
+            return Ok(());
+        };
+        let folder = path
+            .parent()
+            .and_then(|folder| fs::canonicalize(folder).ok());
+        match folder.zip(path.file_name()) {
+            Some((folder, name)) if !policy.may_write(&folder.join(name)) => Ok(()),
+            Some(_) => Err(Failure::new(format!(
+                "`SANDBOXED_CARGO_REPORT` is `{}`, which the build may write",
+                path.display()
+            ))
+            .help("name a file outside of the target folder")
+            .into()),
+            None => Err(Failure::new(format!(
+                "`SANDBOXED_CARGO_REPORT` is `{}`, which is in no folder",
+                path.display()
+            ))
+            .help("make the folder first")
+            .into()),
+        }
+    }
+
+    /// How denials of this build are told.
+    fn reporter(&self) -> Reporter {
+        let package = self.host.package.as_ref();
+        Reporter {
+            voice: self.voice,
+            verbose: self.line.verbose > 0 || self.options.watch() == Watch::Everything,
+            asked: self.options.watch() == Watch::Everything,
+            context: report::Context {
+                home: self.places.home.clone(),
+                settings: self.host.root.join("package.json"),
+                package: package.map(|package| package.name.to_string_lossy().into_owned()),
+                caches: [
+                    Some(&self.places.cargo_home),
+                    self.places.rustup_home.as_ref(),
+                ]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            },
+            file: self.options.report.clone(),
+            github: self.options.github,
+        }
     }
 
     /// What cargo says of the project.
@@ -152,7 +207,14 @@ impl Build<'_> {
         let mut variables = Tools::install(&cache, program, self.config)?.variables(program);
         let keep = self.settings.keep_environment.clone();
         let temporary = folders.root.path().parent().unwrap_or(Path::new("/tmp"));
-        let session = Session::new(policy, self.options.limits, temporary.to_owned(), keep);
+        let mut session = Session::new(
+            policy,
+            self.options.limits,
+            self.options.watch(),
+            self.reporter(),
+            temporary.to_owned(),
+            keep,
+        );
         variables.push(session.leave()?);
         Ok(Ok(variables))
     }
@@ -281,7 +343,8 @@ impl Build<'_> {
             arguments: &step.arguments,
             output: step.output.as_ref(),
         };
-        let ended = self.start(&policy, cache, folders, &run, &mut || {})?;
+        let finished = self.start(&policy, cache, folders, &run, Watch::Nothing, &mut || {})?;
+        let ended = finished.ended;
         if ended != Ended::Exited(0) && step.network {
             self.explain_hidden(&policy, &step.repositories);
         }
@@ -357,6 +420,7 @@ impl Build<'_> {
     /// Decides the policy, and makes what it names.
     fn prepare(&self, cache: &Path, folders: &Folders, project: &Project) -> Result<Policy> {
         let policy = self.policy(sandbox::PLATFORM, cache, folders, project)?;
+        self.check_report(&policy)?;
         targets::create(&policy)?;
         if sandbox::PLATFORM == Platform::Linux {
             units::scripts::wrap_left_behind(&policy.artifacts)?;
@@ -373,8 +437,9 @@ impl Build<'_> {
         cache: &Path,
         folders: &Folders,
         run: &Run<'_>,
+        watch: Watch,
         hiding: &mut dyn FnMut(),
-    ) -> Result<Ended> {
+    ) -> Result<Finished> {
         let package = self
             .host
             .package
@@ -398,6 +463,8 @@ impl Build<'_> {
             record: &record,
             scratch: &scratch,
             limits: self.options.limits,
+            watch,
+            part: None,
             output: run.output,
         };
         sandbox::run(&job, hiding)

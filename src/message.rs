@@ -5,10 +5,12 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Failure, one_line};
 
 /// How much we say, and whether in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voice {
     colour: bool,
     quiet: bool,
@@ -66,6 +68,11 @@ impl Voice {
         }
         let (on, off) = self.style("\x1b[1m\x1b[92m");
         write_line(format_args!("{on}{verb:>12}{off} {}", plain(text)));
+    }
+
+    /// A line for the program that reads our output, such as GitHub's runner.
+    pub fn command(self, text: impl Display) {
+        write_line(plain(text));
     }
 
     fn line(self, label: Label, text: impl Display) {

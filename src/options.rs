@@ -4,10 +4,17 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::denial::Watch;
 use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::Profile;
 use crate::sandbox::{Limits, Namespaces};
+
+/// A file that gets what was denied, as JSON lines.
+const REPORT: &str = "SANDBOXED_CARGO_REPORT";
+
+/// What is observed; `sandbox why` sets it.
+pub const WATCH: &str = "SANDBOXED_CARGO_WATCH";
 
 /// What the environment says about the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +26,12 @@ pub struct Options {
     pub limits: Limits,
     /// `PERRY_CACHE_DIR`.
     pub cache: Option<PathBuf>,
+    /// [`REPORT`].
+    pub report: Option<PathBuf>,
+    /// [`WATCH`]: what is observed, where not the usual.
+    watch: Option<Watch>,
+    /// `GITHUB_ACTIONS`.
+    pub github: bool,
 }
 
 impl Options {
@@ -58,7 +71,25 @@ impl Options {
             cache: invocation
                 .variable("PERRY_CACHE_DIR")
                 .map(|path| invocation.resolve(path)),
+            report: invocation
+                .variable(REPORT)
+                .map(|path| invocation.resolve(path)),
+            watch: choice(
+                invocation,
+                WATCH,
+                &[
+                    ("nothing", Watch::Nothing),
+                    ("changes", Watch::Changes),
+                    ("everything", Watch::Everything),
+                ],
+            )?,
+            github: invocation.variable("GITHUB_ACTIONS") == Some("true".as_ref()),
         })
+    }
+
+    /// What a build is observed for.
+    pub fn watch(&self) -> Watch {
+        self.watch.unwrap_or(Watch::Changes)
     }
 }
 

@@ -3,6 +3,7 @@
 mod doctor;
 mod explain;
 mod profile;
+mod why;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -44,6 +45,12 @@ enum Command {
         /// The system; this one if not given
         #[arg(long, value_enum)]
         platform: Option<Platform>,
+        /// What follows `cargo`; `build` if not given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Build with everything observed, and say what was denied, to whom and why
+    Why {
         /// What follows `cargo`; `build` if not given
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -90,6 +97,7 @@ pub fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             platform,
             arguments,
         } => profile::run(&with(invocation, arguments), platform),
+        Command::Why { arguments } => why::run(&with(invocation, arguments), voice),
         Command::Doctor => Ok(doctor::run(Options::read(invocation)?.limits)),
     }
 }

@@ -45,6 +45,27 @@ pub mod one {
     }
 }
 
+/// For a field that may be a path.
+pub mod maybe {
+    use super::{Deserialize, Deserializer, One, PathBuf, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        path: &Option<PathBuf>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        path.as_ref()
+            .map(|path| One(path.into()))
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
+        let path = Option::<One>::deserialize(deserializer)?;
+        Ok(path.map(|path| path.0.into()))
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct One(#[serde(with = "one")] OsString);
 

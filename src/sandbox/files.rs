@@ -2,16 +2,16 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, changed, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
-    with_usual_mode,
+    Names, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
+    make_accessible, mark_in_use, names, open_folder, open_regular, place, program_permissions,
+    same, with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, changed, executable, identity, is_named_pipe, is_program, is_unused, make_accessible,
-    mark_in_use, names, open_folder, open_regular, place, program_permissions, same,
-    with_usual_mode,
+    Names, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
+    make_accessible, mark_in_use, names, open_folder, open_regular, place, program_permissions,
+    same, with_usual_mode,
 };
 
 #[cfg(unix)]
@@ -72,6 +72,20 @@ mod unix {
     pub fn open_regular(path: &Path) -> io::Result<File> {
         let file = OpenOptions::new()
             .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+    }
+
+    /// Opens a file to add to it, never through a link at the end of the path; makes it if need be.
+    pub fn append_to(path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(path)?;
         if file.metadata()?.is_file() {
@@ -205,6 +219,10 @@ mod elsewhere {
 
     pub fn open_regular(path: &Path) -> io::Result<File> {
         File::open(path)
+    }
+
+    pub fn append_to(path: &Path) -> io::Result<File> {
+        File::options().append(true).create(true).open(path)
     }
 
     pub fn open_folder(_: &Path, _follow: bool) -> io::Result<File> {

@@ -19,11 +19,15 @@ use std::time::Duration;
 use anyhow::Context;
 
 pub use super::no_units::Running;
-pub(super) use super::no_units::{become_unit, leave_sealed, read_sealed, start_unit};
+pub(super) use super::no_units::{
+    become_unit, leave_errors, leave_sealed, read_sealed, speak_to, start_unit,
+};
 
 use crate::error::Failure;
 use crate::policy::Policy;
-use crate::sandbox::{Capability, Ended, Job, Limits, State, Surroundings, jobserver, seatbelt};
+use crate::sandbox::{
+    Capability, Ended, Finished, Job, Limits, State, Surroundings, jobserver, seatbelt,
+};
 
 /// Absolute, so that nothing on PATH can take its place; protected by System Integrity Protection.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -101,15 +105,19 @@ pub(super) fn record(policy: &Policy, subject: &str) -> anyhow::Result<String> {
     Ok(seatbelt::profile(policy, subject)?.text)
 }
 
-pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Ended> {
+pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Finished> {
     hiding();
     // The text is in the job's record; the parameters follow from the policy alone.
     let profile = seatbelt::profile(job.policy, "")?;
     let status = start(&profile, job)?;
-    Ok(match (status.code(), status.signal()) {
+    let ended = match (status.code(), status.signal()) {
         // An exit status is eight bits wide.
         (Some(code), _) => Ended::Exited(code.to_le_bytes()[0]),
         (None, signal) => Ended::Signalled(signal.unwrap_or(libc::SIGKILL)),
+    };
+    Ok(Finished {
+        ended,
+        denials: Vec::new(),
     })
 }
 

@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::denial::{self, Denial, Watch};
 use crate::policy::Policy;
 use crate::policy::plan::Platform;
 
@@ -57,6 +58,13 @@ pub enum Ended {
     Exited(u8),
     /// By this signal.
     Signalled(i32),
+}
+
+/// A program that ran, and what was refused to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    pub ended: Ended,
+    pub denials: Vec<Denial>,
 }
 
 /// Whether the second wall on Linux is wanted.
@@ -95,6 +103,9 @@ pub struct Job<'a> {
     /// the backend if it needs one.
     pub scratch: &'a Path,
     pub limits: Limits,
+    pub watch: Watch,
+    /// The part of a build that all of it is, if it is one.
+    pub part: Option<&'a denial::Unit>,
     /// Where the program's standard output goes, if not where ours goes.
     pub output: Option<&'a std::fs::File>,
 }
@@ -109,6 +120,8 @@ pub struct Unit<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// Folders.
     pub writable: &'a [PathBuf],
+    /// Which part of the build it is.
+    pub part: Option<&'a denial::Unit>,
     /// Where its standard error goes, if not where ours goes.
     pub errors: Option<std::io::PipeWriter>,
     /// `None` inside the sandbox of the whole build.
@@ -121,6 +134,7 @@ pub struct Whole<'a> {
     /// With [`Unit::writable`] as what may be written.
     pub policy: &'a Policy,
     pub limits: Limits,
+    pub watch: Watch,
     /// As [`Job::scratch`].
     pub scratch: &'a Path,
     pub directory: &'a Path,
@@ -204,7 +218,7 @@ pub fn die_by(signal: i32) {
 ///
 /// `hiding` is called before the program starts where masked files are hidden instead of shown
 /// without their secrets.
-pub fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Ended> {
+pub fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Finished> {
     backend::run(job, hiding)
 }
 
@@ -214,7 +228,7 @@ pub fn start_unit(unit: Unit<'_>) -> anyhow::Result<Running> {
 }
 
 /// Becomes that program where this process is inside the sandbox of the whole build, or runs it.
-pub fn become_unit(unit: &Unit<'_>) -> anyhow::Result<Ended> {
+pub fn become_unit(unit: &Unit<'_>) -> anyhow::Result<Finished> {
     backend::become_unit(unit)
 }
 
@@ -222,6 +236,16 @@ pub fn become_unit(unit: &Unit<'_>) -> anyhow::Result<Ended> {
 /// becomes; its number.
 pub fn leave_sealed(contents: &[u8]) -> std::io::Result<i32> {
     backend::leave_sealed(contents)
+}
+
+/// A second descriptor of standard error for the program that this process becomes; its number.
+pub fn leave_errors() -> std::io::Result<i32> {
+    backend::leave_errors()
+}
+
+/// Makes such a descriptor the standard error of this process.
+pub fn speak_to(number: i32) -> std::io::Result<()> {
+    backend::speak_to(number)
 }
 
 /// The contents of such a file; anything else under this number is an error.

@@ -5,7 +5,7 @@ use std::io;
 
 use anyhow::{Result, bail};
 
-use super::{Ended, Unit};
+use super::{Finished, Unit};
 
 const NONE: &str = "this system has no boxes for single units yet";
 
@@ -14,7 +14,7 @@ const NONE: &str = "this system has no boxes for single units yet";
 pub struct Running;
 
 impl Running {
-    pub fn wait(self) -> Result<Ended> {
+    pub fn wait(self) -> Result<Finished> {
         bail!(NONE)
     }
 }
@@ -23,11 +23,19 @@ pub(super) fn start_unit(_: Unit<'_>) -> Result<Running> {
     bail!(NONE)
 }
 
-pub(super) fn become_unit(_: &Unit<'_>) -> Result<Ended> {
+pub(super) fn become_unit(_: &Unit<'_>) -> Result<Finished> {
     bail!(NONE)
 }
 
 pub(super) fn leave_sealed(_: &[u8]) -> io::Result<i32> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NONE))
+}
+
+pub(super) fn leave_errors() -> io::Result<i32> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NONE))
+}
+
+pub(super) fn speak_to(_: i32) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, NONE))
 }
 

@@ -7,15 +7,17 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Capability, Ended, Job, Limits, State, Surroundings};
+use super::{Capability, Ended, Finished, Job, Limits, State, Surroundings};
 use crate::policy::Policy;
 
 pub use super::no_units::Running;
-pub(super) use super::no_units::{become_unit, leave_sealed, read_sealed, start_unit};
+pub(super) use super::no_units::{
+    become_unit, leave_errors, leave_sealed, read_sealed, speak_to, start_unit,
+};
 
 const REMEDY: &str = "build on Linux or macOS, for instance in a container or a virtual machine";
 
-pub(super) fn run(_: &Job<'_>, _: &mut dyn FnMut()) -> Result<Ended> {
+pub(super) fn run(_: &Job<'_>, _: &mut dyn FnMut()) -> Result<Finished> {
     bail!("this system has no sandbox backend yet")
 }
 

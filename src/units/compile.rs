@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::out_dirs;
 use super::outputs::Outputs;
 use super::rustc_line::RustcLine;
-use super::surroundings::Confinement;
+use super::surroundings::{Boxed, Confinement};
 use super::{REAL_RUSTDOC, WRAPPER, scripts};
+use crate::denial::Kind;
 use crate::invocation::Invocation;
 use crate::sandbox::{self, Ended};
 
@@ -25,7 +26,7 @@ pub(super) fn rustc(invocation: &Invocation) -> Result<Ended> {
             None => bail!("cargo named no compiler"),
         },
     };
-    let call = Call::new(invocation, program, words)?;
+    let call = Call::new(invocation, program, words, Kind::Compiler)?;
     let Some(destination) = call.line.destination() else {
         return call.answer();
     };
@@ -36,7 +37,7 @@ pub(super) fn rustdoc(invocation: &Invocation) -> Result<Ended> {
     let program = invocation
         .variable(REAL_RUSTDOC)
         .unwrap_or(OsStr::new("rustdoc"));
-    let call = Call::new(invocation, program, &invocation.arguments)?;
+    let call = Call::new(invocation, program, &invocation.arguments, Kind::Documenter)?;
     call.document()
 }
 
@@ -47,11 +48,17 @@ struct Call<'a> {
     line: RustcLine,
     /// cargo had so many arguments that it wrote those after this many words to a file.
     in_file_after: Option<usize>,
+    kind: Kind,
     own: Confinement,
 }
 
 impl<'a> Call<'a> {
-    fn new(invocation: &'a Invocation, program: &OsStr, words: &[OsString]) -> Result<Self> {
+    fn new(
+        invocation: &'a Invocation,
+        program: &OsStr,
+        words: &[OsString],
+        kind: Kind,
+    ) -> Result<Self> {
         let (expanded, in_file_after) = expanded(invocation, words)?;
         Ok(Self {
             invocation,
@@ -59,6 +66,7 @@ impl<'a> Call<'a> {
                 .with_context(|| format!("cannot find `{}`", program.display()))?,
             line: RustcLine::parse(&expanded),
             in_file_after,
+            kind,
             own: Confinement::find(invocation)?,
         })
     }
@@ -66,7 +74,8 @@ impl<'a> Call<'a> {
     /// A question, such as `-vV`; results, if any, would go to the current folder.
     fn answer(&self) -> Result<Ended> {
         let here = self.invocation.directory.clone();
-        self.start(Path::new(""), None, vec![here], None)?.wait()
+        let finished = self.start(Path::new(""), None, vec![here], None)?.wait()?;
+        Ok(self.own.tell(&finished))
     }
 
     fn compile(&self, destination: &Path) -> Result<Ended> {
@@ -91,7 +100,7 @@ impl<'a> Call<'a> {
         if let Some(reader) = reader {
             forward(reader, &outputs)?;
         }
-        let ended = unit.wait()?;
+        let ended = self.own.tell(&unit.wait()?);
         if ended == Ended::Exited(0) {
             outputs.deliver_all()?;
             if self.line.is_build_script() {
@@ -121,8 +130,8 @@ impl<'a> Call<'a> {
         }
         writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
         let arguments = self.arguments(self.line.words().to_vec())?;
-        let ended = self.start_with(&arguments, writable, None)?.wait()?;
-        Ok(ended)
+        let finished = self.start_with(&arguments, writable, None)?.wait()?;
+        Ok(self.own.tell(&finished))
     }
 
     fn dependencies(&self) -> Vec<PathBuf> {
@@ -186,8 +195,13 @@ impl<'a> Call<'a> {
         writable: Vec<PathBuf>,
         errors: Option<io::PipeWriter>,
     ) -> Result<sandbox::Running> {
-        self.own
-            .start(self.invocation, &self.program, arguments, writable, errors)
+        let boxed = Boxed {
+            program: &self.program,
+            arguments,
+            writable,
+            kind: self.kind,
+        };
+        self.own.start(self.invocation, boxed, errors)
     }
 }
 

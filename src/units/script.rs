@@ -2,8 +2,9 @@
 
 use anyhow::{Result, anyhow};
 
-use super::surroundings::Confinement;
+use super::surroundings::{Boxed, Confinement};
 use super::{out_dirs, scripts};
+use crate::denial::Kind;
 use crate::invocation::Invocation;
 use crate::sandbox::Ended;
 
@@ -16,5 +17,13 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         .map(|path| invocation.resolve(path))
         .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
     out_dirs::renew(&out)?;
-    Confinement::find(invocation)?.finish(invocation, &real, vec![out])
+    let own = Confinement::find(invocation)?;
+    let boxed = Boxed {
+        program: &real,
+        arguments: &invocation.arguments,
+        writable: vec![out],
+        kind: Kind::BuildScript,
+    };
+    let finished = own.finish(invocation, boxed)?;
+    Ok(own.tell(&finished))
 }

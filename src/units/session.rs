@@ -12,9 +12,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::denial::Watch;
 use crate::invocation::Invocation;
 use crate::policy::Policy;
-use crate::sandbox::{self, Limits};
+use crate::report::Reporter;
+use crate::sandbox::{self, Finished, Limits};
 
 /// Holds the number of the descriptor.
 pub const VARIABLE: &str = "SANDBOXED_CARGO_SESSION";
@@ -26,6 +28,11 @@ pub struct Session {
     /// What masked files are shown as, in the order of the policy.
     masks: Vec<Vec<u8>>,
     pub limits: Limits,
+    pub watch: Watch,
+    /// The number of a descriptor that leads to where the user reads our messages: cargo keeps
+    /// what a unit prints for itself.
+    errors: Option<i32>,
+    reporter: Reporter,
     /// Where temporary folders are made.
     #[serde(with = "crate::policy::text::one")]
     pub temporary: PathBuf,
@@ -34,22 +41,44 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(policy: Policy, limits: Limits, temporary: PathBuf, keep: Vec<String>) -> Self {
+    pub fn new(
+        policy: Policy,
+        limits: Limits,
+        watch: Watch,
+        reporter: Reporter,
+        temporary: PathBuf,
+        keep: Vec<String>,
+    ) -> Self {
         let masks = policy.masked.iter().map(|mask| mask.contents.clone());
         Self {
             masks: masks.collect(),
             policy,
             limits,
+            watch,
+            errors: None,
+            reporter,
             temporary,
             keep,
         }
     }
 
     /// Leaves it open for the program that this process becomes; the variable to pass on.
-    pub fn leave(&self) -> Result<(OsString, OsString)> {
+    pub fn leave(&mut self) -> Result<(OsString, OsString)> {
+        self.errors = Some(sandbox::leave_errors().context("failed to pass standard error on")?);
         let text = serde_json::to_vec(self).context("failed to write down the policy")?;
         let number = sandbox::leave_sealed(&text).context("failed to pass the policy on")?;
         Ok((VARIABLE.into(), number.to_string().into()))
+    }
+
+    /// Reports what was refused to a unit.
+    pub fn tell(&self, finished: &Finished) {
+        if !finished.denials.is_empty()
+            && self
+                .errors
+                .is_some_and(|number| sandbox::speak_to(number).is_ok())
+        {
+            self.reporter.tell(finished);
+        }
     }
 
     /// The one that cargo passed on to this process; `None` where it was started by nobody of ours.

@@ -7,10 +7,13 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::session::{self, Session};
+use crate::denial::{Kind, Unit as Part};
 use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::{Policy, Rule, environment};
-use crate::sandbox::{self, Ended, Surroundings, Unit, Whole, files, jobserver, launcher};
+use crate::sandbox::{
+    self, Ended, Finished, Surroundings, Unit, Whole, files, jobserver, launcher,
+};
 
 /// What a unit's box is made of, beside the unit itself.
 #[derive(Debug)]
@@ -70,42 +73,44 @@ impl Confinement {
         }
     }
 
-    /// Starts `program` with these folders, and temporary ones, as all that it may write.
+    /// Starts it.
     pub(super) fn start(
         &self,
         invocation: &Invocation,
-        program: &Path,
-        arguments: &[OsString],
-        writable: Vec<PathBuf>,
+        boxed: Boxed<'_>,
         errors: Option<std::io::PipeWriter>,
     ) -> Result<sandbox::Running> {
-        self.with(invocation, program, arguments, writable, errors, |unit| {
-            sandbox::start_unit(unit)
-        })
+        self.with(invocation, boxed, errors, sandbox::start_unit)
     }
 
-    /// Becomes `program`, or runs it.
-    pub(super) fn finish(
-        self,
-        invocation: &Invocation,
-        program: &Path,
-        writable: Vec<PathBuf>,
-    ) -> Result<Ended> {
-        let arguments = &invocation.arguments;
-        self.with(invocation, program, arguments, writable, None, |unit| {
-            sandbox::become_unit(&unit)
-        })
+    /// Becomes it, or runs it.
+    pub(super) fn finish(&self, invocation: &Invocation, boxed: Boxed<'_>) -> Result<Finished> {
+        self.with(invocation, boxed, None, |unit| sandbox::become_unit(&unit))
+    }
+
+    /// Tells what was refused to a unit of a cargo that is outside; of any other the one that
+    /// started cargo tells.
+    pub(super) fn tell(&self, finished: &Finished) -> Ended {
+        if let Some(session) = &self.session {
+            session.tell(finished);
+        }
+        finished.ended
     }
 
     fn with<T>(
         &self,
         invocation: &Invocation,
-        program: &Path,
-        arguments: &[OsString],
-        mut writable: Vec<PathBuf>,
+        boxed: Boxed<'_>,
         errors: Option<std::io::PipeWriter>,
         start: impl FnOnce(Unit<'_>) -> Result<T>,
     ) -> Result<T> {
+        let Boxed {
+            program,
+            arguments,
+            mut writable,
+            kind,
+        } = boxed;
+        let part = part(invocation, kind);
         let shared = shared_temporary(&writable);
         // Nothing else than a pipe is granted by this name, which a crate could have set.
         let pipe = jobserver::named_pipe(&invocation.environment);
@@ -121,6 +126,7 @@ impl Confinement {
                 arguments,
                 environment: &environment,
                 writable: &writable,
+                part: part.as_ref(),
                 errors,
                 whole: None,
             });
@@ -143,10 +149,12 @@ impl Confinement {
             arguments,
             environment: &environment,
             writable: &writable,
+            part: part.as_ref(),
             errors,
             whole: Some(Whole {
                 policy: &policy,
                 limits: session.limits,
+                watch: session.watch,
                 scratch: &scratch,
                 directory: &invocation.directory,
             }),
@@ -157,6 +165,26 @@ impl Confinement {
 fn set(environment: &mut Vec<(OsString, OsString)>, name: &str, value: &std::ffi::OsStr) {
     environment.retain(|(other, _)| other != name);
     environment.push((name.into(), value.into()));
+}
+
+/// A program, and all that it may write.
+#[derive(Debug)]
+pub(super) struct Boxed<'a> {
+    pub(super) program: &'a Path,
+    pub(super) arguments: &'a [OsString],
+    /// Folders, beside temporary ones.
+    pub(super) writable: Vec<PathBuf>,
+    pub(super) kind: Kind,
+}
+
+/// For which package cargo started this, by cargo's own variables.
+fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
+    let text = |name| Some(invocation.variable(name)?.to_str()?.to_owned());
+    Some(Part {
+        kind,
+        package: text("CARGO_PKG_NAME")?,
+        version: text("CARGO_PKG_VERSION").unwrap_or_default(),
+    })
 }
 
 /// The policy of the whole build for one unit of it.

@@ -353,7 +353,11 @@ fn imports() {
         ("cargo", &["cargo", "error"][..]),
         ("host", &["error", "host", "policy"]),
         ("policy", &["error", "policy"]),
-        ("sandbox", &["error", "exit", "policy", "sandbox"]),
+        (
+            "report",
+            &["denial", "message", "policy", "report", "sandbox"],
+        ),
+        ("sandbox", &["denial", "error", "exit", "policy", "sandbox"]),
     ] {
         for path in files(&root().join("src").join(folder), "rs") {
             let text = fs::read_to_string(&path).unwrap();

@@ -1,6 +1,7 @@
 //! The processes inside: the supervisor, which is process 1 of the namespaces, and the program.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::outer::{Message, settle};
 use super::process::{self, Event, Identity, Side, Signals};
 use super::seccomp::{self, Arch, Options};
-use super::supervisor::Supervisor;
-use super::{domain, sys, view};
+use super::supervisor::{Observer, Supervisor};
+use super::{attempts, domain, sys, view};
 use crate::error::one_line;
 use crate::exit;
 use crate::sandbox::{Ended, Job, jobserver};
@@ -27,9 +28,10 @@ pub(super) fn supervise(
     job: &Job<'_>,
     namespaces: Option<Identity>,
     outside: &OwnedFd,
+    told: &File,
     mask: &Signals,
 ) -> ! {
-    let message = match serve(job, namespaces, outside, mask) {
+    let message = match serve(job, namespaces, outside, told, mask) {
         Ok(message) => message,
         Err(error) => Message::Failed(one_line(&error)),
     };
@@ -41,6 +43,7 @@ fn serve(
     job: &Job<'_>,
     namespaces: Option<Identity>,
     outside: &OwnedFd,
+    told: &File,
     mask: &Signals,
 ) -> Result<Message> {
     let mut replaced = None;
@@ -72,29 +75,34 @@ fn serve(
     };
     drop(theirs);
     let supervisor = match sys::receive_fd(ours.as_fd()) {
-        Ok(listener) => Some(Supervisor::new(
-            listener,
-            writable(job, namespaces.is_some()),
-            protected(job),
-        )),
+        Ok(listener) => Some(
+            Supervisor::new(
+                listener,
+                writable(job, namespaces.is_some()),
+                protected(job),
+            )
+            .watching(Observer::new(job.watch, job.policy, job.part.cloned())),
+        ),
         // It failed, and has told so itself.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
         Err(error) => return Err(error).context("failed to receive the seccomp listener"),
     };
-    let ended = attend(program, supervisor, &child_ended, outside)?;
+    let (ended, seen) = attend(program, supervisor, &child_ended, outside)?;
     if namespaces.is_none() {
         end_descendants()?;
     }
+    attempts::leave(told, &seen.attempts()).context("failed to tell what was denied")?;
     Ok(Message::Ended(ended))
 }
 
-/// Serves requests, passes signals on and reaps until the program ended.
+/// Serves requests, passes signals on and reaps until the program ended; how, and what was seen.
 fn attend(
     program: libc::pid_t,
     mut supervisor: Option<Supervisor>,
     child_ended: &OwnedFd,
     outside: &OwnedFd,
-) -> Result<Ended> {
+) -> Result<(Ended, Observer)> {
+    let mut seen = Observer::default();
     loop {
         let listener = supervisor.as_ref().map(Supervisor::fd);
         let [request, ended, signal] =
@@ -107,7 +115,9 @@ fn attend(
         };
         if !usable {
             // Nobody is left under the filter.
-            supervisor = None;
+            if let Some(supervisor) = supervisor.take() {
+                seen = supervisor.into_observer();
+            }
         }
         if signal != Event::Nothing {
             match process::receive(outside.as_fd()) {
@@ -127,7 +137,7 @@ fn attend(
             process::drain(child_ended);
             while let Some((pid, how)) = process::reap(-1, false)? {
                 if pid == program {
-                    return Ok(how);
+                    return Ok((how, supervisor.map_or(seen, Supervisor::into_observer)));
                 }
             }
         }
@@ -203,6 +213,7 @@ fn become_program(
             network: job.policy.network,
             truncate: abi < 3,
             signals: abi < 6,
+            watch: job.watch,
         };
         let arch = Arch::native().context("there is no system call table for this architecture")?;
         let filter = seccomp::filter(arch, options);

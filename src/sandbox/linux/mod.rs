@@ -5,6 +5,7 @@
 //! in the namespaces but outside the Landlock domain; the program runs inside everything.
 
 mod aliases;
+mod attempts;
 mod coverage;
 mod domain;
 mod inner;
@@ -27,7 +28,7 @@ pub(super) use aliases::aliases;
 pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;
-pub(super) use sealed::{leave_sealed, read_sealed};
+pub(super) use sealed::{leave_errors, leave_sealed, read_sealed, speak_to};
 pub(super) use support::{capabilities, check};
 pub use unit::Running;
 pub(super) use unit::{become_unit, start_unit};

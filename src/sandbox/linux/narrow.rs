@@ -17,8 +17,10 @@ use super::seccomp::table;
 /// The places are absolute and exist; links are followed once, now. Fails outside of a build; the
 /// supervisor's own errors are `E2BIG` for more than 256 places, 64 KiB of them or 16 calls one
 /// below another, and `ENOSPC` for more processes than it keeps account of.
-pub fn narrow(writable: &[&Path]) -> io::Result<()> {
-    ask(&encode(writable)?)
+///
+/// The first in a chain of processes that does so may say which `unit` of the build it is, in JSON.
+pub fn narrow(writable: &[&Path], unit: &[u8]) -> io::Result<()> {
+    ask(&encode(writable)?, unit)
 }
 
 pub(super) fn encode(places: &[&Path]) -> io::Result<Vec<u8>> {
@@ -36,16 +38,15 @@ pub(super) fn encode(places: &[&Path]) -> io::Result<Vec<u8>> {
 }
 
 /// Does not allocate, unless it fails for want of a supervisor.
-pub(super) fn ask(list: &[u8]) -> io::Result<()> {
-    let zero: libc::c_ulong = 0;
-    // SAFETY: only our supervisor knows the option: it reads as many bytes as the list has.
+pub(super) fn ask(list: &[u8], unit: &[u8]) -> io::Result<()> {
+    // SAFETY: only our supervisor knows the option: it reads as many bytes as both have.
     let answer = unsafe {
         libc::prctl(
             table::NARROW.cast_signed(),
             list.as_ptr(),
             list.len(),
-            zero,
-            zero,
+            unit.as_ptr(),
+            unit.len(),
         )
     };
     if answer == table::NARROW.cast_signed() {

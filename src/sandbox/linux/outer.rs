@@ -1,6 +1,6 @@
 //! The process outside: it starts the supervisor, passes signals on, and ends as the program did.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -8,9 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 
 use super::process::{self, Identity, Side, Signals};
-use super::{inner, mount, support};
+use super::{attempts, inner, mount, support};
 use crate::error::Failure;
-use crate::sandbox::{Ended, Job, Namespaces};
+use crate::sandbox::{Ended, Finished, Job, Namespaces};
 
 /// Signals that a person or a job runner sends to end a command, or to tell it something.
 const FORWARDED: [libc::c_int; 6] = [
@@ -56,7 +56,7 @@ impl Message {
     }
 }
 
-pub(in crate::sandbox) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> Result<Ended> {
+pub(in crate::sandbox) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> Result<Finished> {
     let mut signals = FORWARDED.to_vec();
     signals.push(libc::SIGCHLD);
     let signals = Signals::of(&signals);
@@ -73,10 +73,17 @@ fn start(
     hiding: &mut dyn FnMut(),
     signals: &Signals,
     before: &Signals,
-) -> Result<Ended> {
+) -> Result<Finished> {
+    let told = attempts::channel().context("failed to make a file in memory")?;
+    let finished = |ended| -> Result<Finished> {
+        Ok(Finished {
+            ended,
+            denials: attempts::denials(&told).context("failed to read what was denied")?,
+        })
+    };
     if job.limits.namespaces != Namespaces::Off {
-        match attempt(job, true, signals, before)? {
-            Message::Ended(ended) => return Ok(ended),
+        match attempt(job, true, &told, signals, before)? {
+            Message::Ended(ended) => return finished(ended),
             Message::Failed(text) => return Err(failed(job, &text)),
             Message::Refused(text) if job.limits.namespaces == Namespaces::Require => {
                 return Err(Failure::new(format!(
@@ -89,8 +96,8 @@ fn start(
         }
     }
     hiding();
-    match attempt(job, false, signals, before)? {
-        Message::Ended(ended) => Ok(ended),
+    match attempt(job, false, &told, signals, before)? {
+        Message::Ended(ended) => finished(ended),
         Message::Failed(text) | Message::Refused(text) => Err(failed(job, &text)),
     }
 }
@@ -106,6 +113,7 @@ fn failed(job: &Job<'_>, text: &str) -> anyhow::Error {
 fn attempt(
     job: &Job<'_>,
     namespaces: bool,
+    told: &File,
     signals: &Signals,
     before: &Signals,
 ) -> Result<Message> {
@@ -116,7 +124,7 @@ fn attempt(
         Ok(Side::Parent(pid)) => pid,
         Ok(Side::Child) => {
             drop(ours);
-            inner::supervise(job, identity, &theirs, before)
+            inner::supervise(job, identity, &theirs, told, before)
         }
         Err(error) if namespaces => return Ok(Message::Refused(error.to_string())),
         Err(error) => return Err(error).context("failed to fork"),

@@ -349,13 +349,17 @@ pub(super) fn may_read(path: &Path) -> bool {
     let Ok(metadata) = std::fs::symlink_metadata(path) else {
         return false;
     };
+    may(path, libc::R_OK) || metadata.uid() == identity().user
+}
+
+/// Does the kernel let this user do that with the path? `mode` is as in access(2).
+pub(super) fn may(path: &Path, mode: libc::c_int) -> bool {
     let Ok(text) = CString::new(path.as_os_str().as_bytes()) else {
-        return true;
+        return false;
     };
     // SAFETY: the text ends in NUL and outlives the call.
-    let readable =
-        unsafe { libc::faccessat(libc::AT_FDCWD, text.as_ptr(), libc::R_OK, libc::AT_EACCESS) };
-    readable == 0 || metadata.uid() == identity().user
+    let answer = unsafe { libc::faccessat(libc::AT_FDCWD, text.as_ptr(), mode, libc::AT_EACCESS) };
+    answer == 0
 }
 
 /// Is `fd` an open pipe?

@@ -21,9 +21,24 @@ pub(in crate::sandbox) fn leave_sealed(contents: &[u8]) -> io::Result<RawFd> {
     file.write_all(contents)?;
     // SAFETY: takes numbers only.
     sys::checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) }.into())?;
+    stay_open(file.as_raw_fd())
+}
+
+/// A second descriptor of standard error, which stays open across exec; its number.
+pub(in crate::sandbox) fn leave_errors() -> io::Result<RawFd> {
+    stay_open(libc::STDERR_FILENO)
+}
+
+/// Makes such a descriptor the standard error of this process.
+pub(in crate::sandbox) fn speak_to(number: RawFd) -> io::Result<()> {
+    // SAFETY: takes numbers only; what was open there is nobody's in this program.
+    sys::checked(unsafe { libc::dup2(number, libc::STDERR_FILENO) }.into()).map(drop)
+}
+
+fn stay_open(fd: RawFd) -> io::Result<RawFd> {
     // Programs that take the first free numbers for their own get what they always got.
     // SAFETY: takes numbers only; the copy has no close-on-exec flag, which is the point.
-    let high = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD, LOWEST) };
+    let high = unsafe { libc::fcntl(fd, libc::F_DUPFD, LOWEST) };
     sys::checked(high.into())?;
     Ok(high)
 }

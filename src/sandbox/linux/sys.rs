@@ -121,6 +121,93 @@ pub fn hard_limit(pid: i32, resource: u32, new: Option<u64>) -> io::Result<u64> 
     Ok(hard)
 }
 
+/// Fills `buffer` from the memory of the thread `pid` (`process_vm_readv(2)`).
+pub fn read_memory(pid: i32, address: u64, buffer: &mut [u8]) -> Option<()> {
+    (read_some(pid, address, buffer) == buffer.len()).then_some(())
+}
+
+/// Reads the string there, without its NUL; `None` if it does not end within `limit` bytes.
+pub fn read_string(pid: i32, address: u64, limit: usize) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; limit];
+    let count = read_some(pid, address, &mut buffer);
+    let end = buffer[..count].iter().position(|byte| *byte == 0)?;
+    buffer.truncate(end);
+    Some(buffer)
+}
+
+/// Reads up to the first page that is not there.
+fn read_some(pid: i32, address: u64, buffer: &mut [u8]) -> usize {
+    // The kernel reads all of a part or nothing; no page is smaller.
+    const PAGE: u64 = 4096;
+    let first = usize::try_from(PAGE - address % PAGE).unwrap_or(buffer.len());
+    let first = first.min(buffer.len());
+    let own = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let part = |offset: usize, length| libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(
+            usize::try_from(address).unwrap_or(0).wrapping_add(offset),
+        ),
+        iov_len: length,
+    };
+    let theirs = [part(0, first), part(first, buffer.len() - first)];
+    // SAFETY: the kernel writes into the buffer, as long as it says, and reads both lists.
+    let count = unsafe { libc::process_vm_readv(pid, &raw const own, 1, theirs.as_ptr(), 2, 0) };
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// One end of a connected pair of unix sockets whose other end is closed.
+pub fn loose_end(nonblocking: bool) -> io::Result<OwnedFd> {
+    let flags = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
+    let mut fds = [0; 2];
+    // SAFETY: the kernel writes two descriptors.
+    let result = unsafe {
+        libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_STREAM | libc::SOCK_CLOEXEC | flags,
+            0,
+            fds.as_mut_ptr(),
+        )
+    };
+    checked(result.into())?;
+    // SAFETY: the kernel just made both for us.
+    let [end, other] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    drop(other);
+    Ok(end)
+}
+
+/// Opens `file` in the process whose call waits under this number, which learns its own number of
+/// it as an answer still to be sent (`SECCOMP_IOCTL_NOTIF_ADDFD`, Linux 5.9).
+pub fn give(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    file: BorrowedFd<'_>,
+    cloexec: bool,
+) -> io::Result<i32> {
+    let request = libc::seccomp_notif_addfd {
+        id,
+        flags: 0,
+        srcfd: file.as_raw_fd().cast_unsigned(),
+        newfd: 0,
+        newfd_flags: if cloexec {
+            libc::O_CLOEXEC.cast_unsigned()
+        } else {
+            0
+        },
+    };
+    // SAFETY: the kernel reads the structure.
+    let fd = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+            &raw const request,
+        )
+    };
+    checked(fd.into())?;
+    Ok(fd)
+}
+
 /// Sends one descriptor over a unix socket. Does not allocate: it runs between fork and exec.
 pub fn send_fd(socket: BorrowedFd<'_>, fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut byte = [0u8];

@@ -13,12 +13,14 @@ use std::process::{Child, Command, Output};
 use super::seccomp::{self, Arch, Options};
 use super::supervisor::Supervisor;
 use super::sys;
+use crate::denial::Watch;
 use crate::policy::Network;
 
 pub(super) const BUILD: Options = Options {
     network: Network::Denied,
     truncate: false,
     signals: false,
+    watch: Watch::Nothing,
 };
 
 /// What a child did instead of returning an error number.

@@ -11,9 +11,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::process::{self, Side};
 use super::{domain, inner, narrow, outer};
+use crate::denial::Denial;
 use crate::error::one_line;
 use crate::exit;
-use crate::sandbox::{Ended, Job, Unit, Whole};
+use crate::sandbox::{Ended, Finished, Job, Unit, Whole};
 
 /// A program that was started.
 #[derive(Debug)]
@@ -27,33 +28,41 @@ enum How {
 }
 
 impl Running {
-    /// How it ended.
-    pub fn wait(self) -> Result<Ended> {
+    /// How it ended, and what was refused to it, if that is not told of the whole build.
+    pub fn wait(self) -> Result<Finished> {
         match self.0 {
             How::Inside(mut child) => {
                 let status = child.wait().context("failed to wait for the compiler")?;
                 inner::end_descendants()?;
-                Ok(match status.code() {
-                    Some(code) => Ended::Exited(code.to_le_bytes()[0]),
-                    None => Ended::Signalled(status.signal().unwrap_or(libc::SIGKILL)),
+                Ok(Finished {
+                    ended: match status.code() {
+                        Some(code) => Ended::Exited(code.to_le_bytes()[0]),
+                        None => Ended::Signalled(status.signal().unwrap_or(libc::SIGKILL)),
+                    },
+                    denials: Vec::new(),
                 })
             }
-            How::Whole(pid, mut failure) => {
-                let mut text = String::new();
-                failure
-                    .read_to_string(&mut text)
+            How::Whole(pid, mut outcome) => {
+                let mut text = Vec::new();
+                outcome
+                    .read_to_end(&mut text)
                     .context("failed to wait for the compiler")?;
                 let ended = process::reap(pid, true).context("failed to wait for the compiler")?;
-                if !text.is_empty() {
-                    bail!(text);
-                }
-                ended
-                    .map(|(_, ended)| ended)
-                    .context("failed to wait for the compiler")
+                // Nothing, if it was killed.
+                let outcome: Outcome = serde_json::from_slice(&text).unwrap_or(Ok(Vec::new()));
+                let denials = match outcome {
+                    Ok(denials) => denials,
+                    Err(text) => bail!(text),
+                };
+                let (_, ended) = ended.context("failed to wait for the compiler")?;
+                Ok(Finished { ended, denials })
             }
         }
     }
 }
+
+/// What the process that builds the sandbox tells: what was refused, or why it could not.
+type Outcome = std::result::Result<Vec<Denial>, String>;
 
 pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
     let errors = unit.errors.take();
@@ -78,31 +87,34 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
                 }
                 run_whole(&unit, whole)
             };
-            let status = match run() {
+            let finished = run();
+            let outcome: Outcome = match &finished {
+                Ok(finished) => Ok(finished.denials.clone()),
+                Err(error) => Err(one_line(error)),
+            };
+            let _ = writer.write_all(&serde_json::to_vec(&outcome).unwrap_or_default());
+            drop(writer);
+            let status = match finished.map(|finished| finished.ended) {
                 Ok(Ended::Exited(status)) => status,
                 Ok(Ended::Signalled(signal)) => {
-                    drop(writer);
                     process::die_by(signal);
                     exit::FAILURE
                 }
-                Err(error) => {
-                    let _ = writer.write_all(one_line(&error).as_bytes());
-                    exit::FAILURE
-                }
+                Err(_) => exit::FAILURE,
             };
             process::leave(status)
         }
     }
 }
 
-pub(in crate::sandbox) fn become_unit(unit: &Unit<'_>) -> Result<Ended> {
+pub(in crate::sandbox) fn become_unit(unit: &Unit<'_>) -> Result<Finished> {
     match unit.whole {
         Some(whole) => run_whole(unit, whole),
         None => Err(anyhow!(confined(unit)?.exec()).context(failure(unit))),
     }
 }
 
-fn run_whole(unit: &Unit<'_>, whole: Whole<'_>) -> Result<Ended> {
+fn run_whole(unit: &Unit<'_>, whole: Whole<'_>) -> Result<Finished> {
     let job = Job {
         policy: whole.policy,
         program: unit.program,
@@ -112,6 +124,8 @@ fn run_whole(unit: &Unit<'_>, whole: Whole<'_>) -> Result<Ended> {
         record: whole.scratch,
         scratch: whole.scratch,
         limits: whole.limits,
+        watch: whole.watch,
+        part: unit.part,
         output: None,
     };
     outer::run(&job, &mut || {})
@@ -128,6 +142,7 @@ fn confined(unit: &Unit<'_>) -> Result<Command> {
     // The supervisor knows no place that is not there.
     let writable = unit.writable.iter().filter(|path| path.exists());
     let writable: Vec<PathBuf> = writable.cloned().collect();
+    let part = unit.part.map(serde_json::to_vec).transpose()?;
     let mut command = Command::new(unit.program);
     command
         .args(unit.arguments)
@@ -136,7 +151,7 @@ fn confined(unit: &Unit<'_>) -> Result<Command> {
     // In the child alone: this process sets the times of launchers.
     let confine = move || {
         let places: Vec<&Path> = writable.iter().map(PathBuf::as_path).collect();
-        narrow::narrow(&places)?;
+        narrow::narrow(&places, part.as_deref().unwrap_or_default())?;
         enter(&domain)
     };
     // SAFETY: this process has one thread, so that the closure may even allocate.

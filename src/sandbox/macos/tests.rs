@@ -2,6 +2,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
+use crate::denial::Watch;
 use crate::policy::{Network, Policy, Profile, Rule};
 use crate::sandbox::Limits;
 
@@ -76,6 +77,8 @@ impl Trial {
             record: &self.file,
             scratch: self.folder.path(),
             limits: Limits::default(),
+            watch: Watch::Nothing,
+            part: None,
             output: None,
         };
         start(&self.profile, &job)

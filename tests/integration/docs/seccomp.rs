@@ -58,6 +58,9 @@ fn conditions(row: &Row) -> String {
         When::NetworkInternet => all.push("in a fetch".to_owned()),
         When::Signals => all.push("Landlock below 6, no namespaces".to_owned()),
         When::Truncate => all.push("Landlock below 3".to_owned()),
+        When::WatchedNetwork => all.push("in a build that is watched".to_owned()),
+        When::WatchedChanges => all.push("watched".to_owned()),
+        When::WatchedReads => all.push("watched by `sandbox why`".to_owned()),
     }
     all.join("; ")
 }

@@ -17,6 +17,7 @@ mod kernel_tests;
 #[cfg(test)]
 mod tests;
 
+use crate::denial::Watch;
 use crate::policy::Network;
 
 pub use install::{inside, inside_prefetch, install, install_with_listener, no_new_privs};
@@ -108,6 +109,10 @@ pub enum When {
     NetworkInternet,
     Signals,
     Truncate,
+    /// In a build without a network whose attempts are observed.
+    WatchedNetwork,
+    WatchedChanges,
+    WatchedReads,
 }
 
 /// One rule: of the rows that name a call, the first whose conditions all hold decides.
@@ -129,6 +134,8 @@ pub struct Options {
     /// Landlock does not scope signals (ABI below 6) and there is no PID namespace: the supervisor
     /// sends them.
     pub signals: bool,
+    /// What the supervisor is told of, though it decides nothing.
+    pub watch: Watch,
 }
 
 impl Options {
@@ -139,6 +146,9 @@ impl Options {
             When::NetworkInternet => self.network == Network::Internet,
             When::Signals => self.signals,
             When::Truncate => self.truncate,
+            When::WatchedNetwork => self.network == Network::Denied && self.watch != Watch::Nothing,
+            When::WatchedChanges => self.watch != Watch::Nothing,
+            When::WatchedReads => self.watch == Watch::Everything,
         }
     }
 }

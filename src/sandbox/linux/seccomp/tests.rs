@@ -16,13 +16,18 @@ fn all_options() -> impl Iterator<Item = Options> {
     [Network::Denied, Network::Internet]
         .into_iter()
         .flat_map(|network| {
-            [(false, false), (false, true), (true, false), (true, true)].map(
-                |(truncate, signals)| Options {
-                    network,
-                    truncate,
-                    signals,
-                },
-            )
+            [
+                (false, false, Watch::Nothing),
+                (false, true, Watch::Changes),
+                (true, false, Watch::Everything),
+                (true, true, Watch::Nothing),
+            ]
+            .map(|(truncate, signals, watch)| Options {
+                network,
+                truncate,
+                signals,
+                watch,
+            })
         })
 }
 
@@ -30,6 +35,7 @@ const BUILD: Options = Options {
     network: Network::Denied,
     truncate: false,
     signals: false,
+    watch: Watch::Nothing,
 };
 const PREFETCH: Options = Options {
     network: Network::Internet,

@@ -13,6 +13,8 @@
 mod attributes;
 mod caller;
 mod narrowing;
+mod network;
+mod observer;
 mod places;
 mod request;
 mod signals;
@@ -26,8 +28,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use super::seccomp::table;
+use super::sys;
+use crate::denial::{Action as Denied, Watch};
 use caller::Caller;
 use narrowing::{Narrowings, Scope};
+use network::Address;
+pub use observer::Observer;
+use observer::Who;
 use places::Places;
 use request::Action;
 
@@ -54,8 +61,10 @@ enum Done {
     Performed,
     /// The caller sees a number that only we answer with.
     Narrowed,
-    /// The kernel performs the call, whose arguments are all numbers.
+    /// The kernel performs the call: its arguments are all numbers, or it is judged elsewhere.
     Continue,
+    /// The caller sees this descriptor, which it has been given.
+    Given(i32),
 }
 
 /// Serves the notifications of one filter.
@@ -67,6 +76,7 @@ pub struct Supervisor {
     listener: OwnedFd,
     places: Places,
     narrowings: Narrowings,
+    observer: Observer,
     /// As long as the kernel's own structures, which may have grown; aligned for them.
     request: Vec<u64>,
     response: Vec<u64>,
@@ -85,12 +95,24 @@ impl Supervisor {
                 protected,
             },
             narrowings: Narrowings::new(),
+            observer: Observer::default(),
             request: words(sizes.seccomp_notif, size_of::<libc::seccomp_notif>()),
             response: words(
                 sizes.seccomp_notif_resp,
                 size_of::<libc::seccomp_notif_resp>(),
             ),
         }
+    }
+
+    /// Notes what is refused.
+    #[must_use]
+    pub fn watching(self, observer: Observer) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// What was noted.
+    pub fn into_observer(self) -> Observer {
+        self.observer
     }
 
     /// Readable when a call waits; hung up when the last process of the build has gone.
@@ -135,6 +157,10 @@ impl Supervisor {
             .ok()
             .filter(|pid| *pid > 0)
             .ok_or(Errno(libc::EPERM))?;
+        let name = request::name(&request.data);
+        if let Some(answer) = self.observe(pid, name, request) {
+            return answer;
+        }
         let caller = Caller::open(pid)?;
         let narrowing = self.narrowings.of(pid)?;
         // Until here the number could have been another process's by now; from here on the handle
@@ -146,14 +172,23 @@ impl Supervisor {
         match request::parse(&caller, &request.data)? {
             Action::Change { target, change } => {
                 let object = places::open(&caller, &target)?;
-                self.places.admit(object.as_fd(), narrowing.as_deref())?;
+                let admitted = self.places.admit(object.as_fd(), narrowing.as_deref());
+                if admitted.is_err()
+                    && self.observer.level() != Watch::Nothing
+                    && let Ok(path) = places::name_of(object.as_fd())
+                {
+                    let narrowing = narrowing.as_deref();
+                    self.observer
+                        .note_alteration(&Who { pid, narrowing }, &path);
+                }
+                admitted?;
                 if !self.still_waits(request.id) {
                     return Err(Errno(libc::ESRCH));
                 }
                 change.apply(object.as_fd()).map(|()| Done::Performed)
             }
             Action::Nothing => Ok(Done::Performed),
-            Action::Narrow(paths) => {
+            Action::Narrow(paths, unit) => {
                 let places = paths
                     .iter()
                     .map(|path| places::canonical(path))
@@ -161,7 +196,7 @@ impl Supervisor {
                 if !self.still_waits(request.id) {
                     return Err(Errno(libc::ESRCH));
                 }
-                self.narrowings.add(pid, narrowing, places)?;
+                self.narrowings.add(pid, narrowing, places, unit)?;
                 Ok(Done::Narrowed)
             }
             Action::Signal(signal) => {
@@ -172,6 +207,107 @@ impl Supervisor {
                 signals::send(&caller, &scope, &signal)
             }
         }
+    }
+
+    /// Notes a call that is refused in any case, or whose verdict is the kernel's; `None` for one
+    /// that this process performs.
+    fn observe(
+        &mut self,
+        pid: i32,
+        name: &str,
+        request: &libc::seccomp_notif,
+    ) -> Option<Result<Done, Errno>> {
+        let args = &request.data.args;
+        let calls = observer::file_calls(name, args);
+        let is_file = !calls.is_empty() || name.starts_with("open");
+        match name {
+            _ if is_file => {}
+            "setsockopt" => return Some(Ok(Done::Performed)),
+            "socket" | "connect" | "bind" | "sendto" | "sendmmsg" => {}
+            _ => return None,
+        }
+        let narrowing = self.narrowings.of(pid).ok().flatten();
+        let who = Who {
+            pid,
+            narrowing: narrowing.as_deref(),
+        };
+        if is_file {
+            for call in calls {
+                self.observer.look(&who, &self.places, &call);
+            }
+            return Some(Ok(Done::Continue));
+        }
+        Some(match name {
+            "socket" => self.socket(&who, request),
+            "connect" => match Address::read(pid, args[1], args[2]) {
+                // What is asked there is told by what is sent next.
+                Some(address) if address.is_name_server() => Ok(Done::Performed),
+                Some(address) => {
+                    let address = address.text();
+                    self.refuse(&who, Some(Denied::Connect { address }))
+                }
+                None => self.refuse(&who, None),
+            },
+            "bind" => {
+                let address = Address::read(pid, args[1], args[2]);
+                let listen = address.map(|address| Denied::Listen {
+                    address: address.text(),
+                });
+                self.refuse(&who, listen)
+            }
+            "sendto" => {
+                let address = Address::read(pid, args[4], args[5]);
+                let host = address
+                    .as_ref()
+                    .filter(|address| address.is_name_server())
+                    .and_then(|_| network::payload(pid, args[1], args[2]));
+                let denied = match (host, address) {
+                    (Some(host), _) => Some(Denied::LookUp { host }),
+                    (None, Some(address)) => Some(Denied::Connect {
+                        address: address.text(),
+                    }),
+                    (None, None) => None,
+                };
+                self.refuse(&who, denied)
+            }
+            // On what it was given instead of a socket, it fails.
+            _ => {
+                for denied in network::looked_up(pid, args[1], args[2]) {
+                    self.observer.note_network(&who, denied);
+                }
+                Ok(Done::Continue)
+            }
+        })
+    }
+
+    fn refuse(&mut self, who: &Who<'_>, denied: Option<Denied>) -> Result<Done, Errno> {
+        if let Some(denied) = denied {
+            self.observer.note_network(who, denied);
+        }
+        Err(Errno(libc::EACCES))
+    }
+
+    /// Gives the caller something that leads nowhere: which address it was for is told by the calls
+    /// that follow, all of which are refused.
+    fn socket(&mut self, who: &Who<'_>, request: &libc::seccomp_notif) -> Result<Done, Errno> {
+        let [family, kind] = [0, 1].map(|index| request::low_int(request.data.args[index]));
+        self.observer.note_network(
+            who,
+            Denied::Socket {
+                family: network::family_name(family),
+            },
+        );
+        let is_usual = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].contains(&family)
+            && [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET].contains(&(kind & 0xf));
+        if !is_usual {
+            return Err(Errno(libc::EACCES));
+        }
+        let refused = |_| Errno(libc::EACCES);
+        let end = sys::loose_end(kind & libc::SOCK_NONBLOCK != 0).map_err(refused)?;
+        let cloexec = kind & libc::SOCK_CLOEXEC != 0;
+        sys::give(self.listener.as_fd(), request.id, end.as_fd(), cloexec)
+            .map(Done::Given)
+            .map_err(refused)
     }
 
     /// Does the caller still wait for this answer?
@@ -191,6 +327,7 @@ impl Supervisor {
         let (value, error, flags) = match answer {
             Ok(Done::Performed) => (0, 0, 0),
             Ok(Done::Narrowed) => (table::NARROW.into(), 0, 0),
+            Ok(Done::Given(number)) => (number.into(), 0, 0),
             Ok(Done::Continue) => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE),
             Err(Errno(errno)) => (0, -errno.abs(), 0),
         };

@@ -28,10 +28,14 @@ use super::super::sys;
 use super::Errno;
 use super::caller::{Caller, c_string};
 use super::signals::all_processes;
+use crate::denial::Unit;
 
 /// The longest list of places, in bytes and in places. Each is looked up while everybody waits.
 const LONGEST: u64 = 64 * 1024;
 const MOST_PLACES: usize = 256;
+
+/// The longest description of a unit, in bytes.
+const LONGEST_UNIT: u64 = 1024;
 
 /// How often a process and its ancestors may give something up; Landlock has the same limit for
 /// its domains (`LANDLOCK_MAX_NUM_LAYERS`), and the same error.
@@ -54,13 +58,25 @@ pub(super) struct Narrowing {
     number: u64,
     /// Canonical as this process sees them.
     places: Vec<PathBuf>,
+    /// Which part of the build it is, as the first of the layers said: what a unit says of itself
+    /// later is not believed.
+    unit: Option<Arc<Unit>>,
     above: Option<Arc<Narrowing>>,
     /// Of all paths from here up.
     bytes: usize,
 }
 
 impl Narrowing {
-    fn new(number: u64, places: Vec<PathBuf>, above: Option<Arc<Self>>) -> Self {
+    fn new(
+        number: u64,
+        places: Vec<PathBuf>,
+        unit: Option<Unit>,
+        above: Option<Arc<Self>>,
+    ) -> Self {
+        let unit = match &above {
+            Some(above) => above.unit.clone(),
+            None => unit.map(Arc::new),
+        };
         let bytes = places
             .iter()
             .map(|place| place.as_os_str().as_bytes().len() + size_of::<PathBuf>())
@@ -69,9 +85,14 @@ impl Narrowing {
         Self {
             number,
             places,
+            unit,
             above,
             bytes,
         }
+    }
+
+    pub(super) fn unit(&self) -> Option<&Unit> {
+        self.unit.as_deref()
     }
 
     fn layers(&self) -> impl Iterator<Item = &Self> {
@@ -140,6 +161,7 @@ impl Narrowings {
         pid: i32,
         above: Option<Arc<Narrowing>>,
         places: Vec<PathBuf>,
+        unit: Option<Unit>,
     ) -> Result<(), Errno> {
         if above.as_ref().map_or(0, |above| above.layers().count()) >= MOST_LAYERS {
             return Err(Errno(libc::E2BIG));
@@ -149,7 +171,7 @@ impl Narrowings {
         }
         // 0 would be the last that a limit can tell, and is what programs set limits to.
         let number = self.last.saturating_sub(1);
-        let narrowing = Narrowing::new(number, places, above);
+        let narrowing = Narrowing::new(number, places, unit, above);
         let bytes: usize = self.by_number.values().map(|known| known.bytes).sum();
         if number == 0 || self.by_number.len() >= self.most || bytes + narrowing.bytes > MOST_BYTES
         {
@@ -222,4 +244,14 @@ pub(super) fn read_places(
         }
     }
     Ok(paths)
+}
+
+/// Reads what the caller says that it is; nothing if it says nothing, or nothing that we know.
+pub(super) fn read_unit(caller: &Caller, address: u64, length: u64) -> Result<Option<Unit>, Errno> {
+    if length == 0 || length > LONGEST_UNIT {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    caller.read(address, &mut bytes)?;
+    Ok(serde_json::from_slice(&bytes).ok())
 }

@@ -49,7 +49,7 @@ impl Places {
         Err(Errno(libc::EPERM))
     }
 
-    fn contain(&self, path: &Path) -> bool {
+    pub(super) fn contain(&self, path: &Path) -> bool {
         let longest = |places: &[PathBuf]| {
             places
                 .iter()
@@ -176,7 +176,7 @@ pub(super) fn metadata(object: BorrowedFd<'_>) -> Result<fs::Metadata, Errno> {
 
 /// The kernel's name for the object, which is absolute; pipes, sockets and what lies outside of
 /// our root have others.
-fn name_of(object: BorrowedFd<'_>) -> Result<PathBuf, Errno> {
+pub(super) fn name_of(object: BorrowedFd<'_>) -> Result<PathBuf, Errno> {
     let name = fs::read_link(through(object))?;
     if name.is_absolute() {
         Ok(name)

@@ -8,6 +8,7 @@ use super::attributes::Change;
 use super::caller::Caller;
 use super::narrowing;
 use super::signals::{Recipient, Signal};
+use crate::denial::Unit;
 
 const PATH_MAX: usize = 4096;
 
@@ -23,8 +24,8 @@ pub(super) enum Action {
         target: Target,
         change: Change,
     },
-    /// Leave the caller these places only.
-    Narrow(Vec<CString>),
+    /// Leave the caller these places only. It may say which unit it is.
+    Narrow(Vec<CString>, Option<Unit>),
     Nothing,
     Signal(Signal),
 }
@@ -48,11 +49,8 @@ struct Request<'a> {
     args: [u64; 6],
 }
 
-pub(super) fn parse(caller: &Caller, data: &libc::seccomp_data) -> Result<Action, Errno> {
-    let request = Request {
-        caller,
-        args: data.args,
-    };
+/// The name of the call, or nothing if no row names it.
+pub(super) fn name(data: &libc::seccomp_data) -> &'static str {
     let number = u32::try_from(data.nr).ok();
     let name = Arch::native()
         .filter(|arch| arch.audit() == data.arch)
@@ -62,7 +60,15 @@ pub(super) fn parse(caller: &Caller, data: &libc::seccomp_data) -> Result<Action
                 .find(|call| number.is_some() && call.number(arch) == number)
         })
         .map(|call| call.name);
-    request.parse(name.unwrap_or_default())
+    name.unwrap_or_default()
+}
+
+pub(super) fn parse(caller: &Caller, data: &libc::seccomp_data) -> Result<Action, Errno> {
+    let request = Request {
+        caller,
+        args: data.args,
+    };
+    request.parse(name(data))
 }
 
 impl Request<'_> {
@@ -129,11 +135,10 @@ impl Request<'_> {
             }
 
             // The filter hands over one option only.
-            "prctl" => Ok(Action::Narrow(narrowing::read_places(
-                self.caller,
-                self.args[1],
-                self.args[2],
-            )?)),
+            "prctl" => Ok(Action::Narrow(
+                narrowing::read_places(self.caller, self.args[1], self.args[2])?,
+                narrowing::read_unit(self.caller, self.args[3], self.args[4])?,
+            )),
 
             // The filter hands over nothing else.
             _ => Err(Errno(libc::EPERM)),
@@ -274,7 +279,7 @@ impl Request<'_> {
     }
 }
 
-fn low_int(word: u64) -> i32 {
+pub(super) fn low_int(word: u64) -> i32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
     i32::from_le_bytes([a, b, c, d])
 }

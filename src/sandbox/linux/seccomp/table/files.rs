@@ -7,6 +7,10 @@ use super::{any_bit, deny, notify};
 
 /// `O_CREAT` and the bit of `O_TMPFILE` that is not `O_DIRECTORY`.
 const CREATES: u64 = 0o100 | 0o2000_0000;
+/// `O_WRONLY`, `O_RDWR`, `O_CREAT`, `O_TRUNC`.
+const WRITES: u64 = 0o1 | 0o2 | 0o100 | 0o1000;
+const WATCHED_WHY: &str =
+    "the supervisor notes what Landlock will refuse; the kernel goes on in any case";
 const SET_ID: u64 = 0o6000;
 const CHMOD_WHY: &str = "Landlock does not govern attributes, not even of hidden files; the \
                          supervisor changes those of files that the build may write";
@@ -48,6 +52,32 @@ pub(super) const ROWS: &[Row] = &[
         ],
         CHMOD_WHY,
     ),
+    notify(
+        &[
+            nr::creat,
+            nr::link,
+            nr::linkat,
+            nr::mkdir,
+            nr::mkdirat,
+            nr::rename,
+            nr::renameat,
+            nr::renameat2,
+            nr::rmdir,
+            nr::symlink,
+            nr::symlinkat,
+            nr::unlink,
+            nr::unlinkat,
+        ],
+        WATCHED_WHY,
+    )
+    .only(When::WatchedChanges),
+    notify(&[nr::open], WATCHED_WHY)
+        .given(&[any_bit(1, WRITES)])
+        .only(When::WatchedChanges),
+    notify(&[nr::openat], WATCHED_WHY)
+        .given(&[any_bit(2, WRITES)])
+        .only(When::WatchedChanges),
+    notify(&[nr::open, nr::openat], WATCHED_WHY).only(When::WatchedReads),
     notify(
         &[nr::truncate],
         "Landlock governs it from ABI 3 on; below, the supervisor does",

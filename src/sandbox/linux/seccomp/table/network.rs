@@ -3,7 +3,7 @@
 use libc::{EACCES, EPERM};
 
 use super::super::{Row, When, numbers as nr};
-use super::{ANY, any_bit, deny, none_of, one_of};
+use super::{ANY, any_bit, deny, none_of, notify, one_of};
 
 /// The bits of a socket type that are not flags (`SOCK_TYPE_MASK`).
 const TYPE: u32 = 0xf;
@@ -14,8 +14,40 @@ const UNIX: u32 = 1;
 const STREAM: u32 = 1;
 const DATAGRAM: u32 = 2;
 const SEQPACKET: u32 = 5;
+const SOL_IP: u32 = 0;
+const SOL_TCP: u32 = 6;
+const SOL_UDP: u32 = 17;
+const SOL_IPV6: u32 = 41;
+
+const WATCHED_WHY: &str = "the supervisor notes it, and refuses it as the rows below do";
 
 pub(super) const ROWS: &[Row] = &[
+    notify(
+        &[nr::socket],
+        "the supervisor gives a pipe instead (a unix pair, which a build may make itself), to learn \
+         which address it was for",
+    )
+    .given(&[
+        one_of(0, ANY, &[UNIX, INET, INET6]),
+        one_of(1, TYPE, &[STREAM, DATAGRAM, SEQPACKET]),
+    ])
+    .only(When::WatchedNetwork),
+    notify(&[nr::socket, nr::connect, nr::bind], WATCHED_WHY).only(When::WatchedNetwork),
+    notify(&[nr::sendto], WATCHED_WHY)
+        .given(&[any_bit(4, u64::MAX)])
+        .only(When::WatchedNetwork),
+    notify(
+        &[nr::setsockopt],
+        "what stands for an internet socket knows no options, and a resolver would give up before \
+         it asks; the supervisor says that all is well",
+    )
+    .given(&[one_of(1, ANY, &[SOL_IP, SOL_TCP, SOL_UDP, SOL_IPV6])])
+    .only(When::WatchedNetwork),
+    notify(
+        &[nr::sendmmsg],
+        "the supervisor notes the host name that a resolver asks for; the kernel goes on",
+    )
+    .only(When::WatchedNetwork),
     deny(
         &[nr::socket],
         EACCES,

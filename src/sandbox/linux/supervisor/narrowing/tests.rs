@@ -38,7 +38,7 @@ fn places(path: &str) -> Vec<PathBuf> {
 
 fn add(narrowings: &mut Narrowings, pid: i32, path: &str) -> Result<(), Errno> {
     let above = narrowings.of(pid)?;
-    narrowings.add(pid, above, places(path))
+    narrowings.add(pid, above, places(path), None)
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn only_so_many_are_kept() {
     add(&mut narrowings, third.pid(), "/").unwrap();
 
     let long = PathBuf::from("/".to_owned() + &"x".repeat(MOST_BYTES));
-    let too_much = narrowings.add(second.pid(), None, vec![long]);
+    let too_much = narrowings.add(second.pid(), None, vec![long], None);
     assert_eq!(too_much, Err(Errno(libc::ENOSPC)));
 }
 
@@ -116,7 +116,9 @@ fn signals_reach_those_that_gave_up_as_much() {
     let [free, unit, below, sibling] = std::array::from_fn(|_| Sleeper::new());
     add(&mut narrowings, unit.pid(), "/").unwrap();
     let above = narrowings.of(unit.pid()).unwrap();
-    narrowings.add(below.pid(), above, places("/")).unwrap();
+    narrowings
+        .add(below.pid(), above, places("/"), None)
+        .unwrap();
     add(&mut narrowings, sibling.pid(), "/").unwrap();
     let reaches = |from: &Sleeper, to: &Sleeper| {
         let of = narrowings.of(from.pid()).unwrap();

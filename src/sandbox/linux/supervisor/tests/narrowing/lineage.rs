@@ -184,10 +184,10 @@ fn child_that_narrows() {
         (set("own/file"), set("other/file"))
     });
     assert_eq!(set("other/file"), Ok(()));
-    let relative = narrow(&[Path::new("own")]).unwrap_err();
+    let relative = narrow(&[Path::new("own")], b"").unwrap_err();
     assert_eq!(relative.kind(), std::io::ErrorKind::InvalidInput);
     let own = std::env::current_dir().unwrap().join("own");
-    narrow(&[&own]).unwrap();
+    narrow(&[&own], b"").unwrap();
     told.send(()).unwrap();
     let expected = (Ok(()), Err(Some(EPERM)));
     assert_eq!(before.join().unwrap(), expected);

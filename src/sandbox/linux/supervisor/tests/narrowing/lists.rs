@@ -42,7 +42,7 @@ fn a_list_widens_nothing() {
     let deep = |count: usize| {
         units.narrowed(|| {
             (1..count).for_each(|_| must(&units.list));
-            errno(ask(&units.list))
+            errno(ask(&units.list, b""))
         })
     };
     assert_eq!(deep(15), 0);
@@ -94,7 +94,7 @@ fn hostile_lists() {
 
     // Whatever failed has changed nothing.
     let after = |list: &[u8]| {
-        world.supervised(|| match ask(list) {
+        world.supervised(|| match ask(list, b"") {
             Ok(()) => pass_on(EINVAL),
             Err(_) => chmod(&units.other),
         })
@@ -156,7 +156,7 @@ fn places_are_looked_up_once() {
 
 #[test]
 fn nobody_narrows_outside_of_a_build() {
-    let outside = narrow(&[Path::new("/")]).unwrap_err();
+    let outside = narrow(&[Path::new("/")], b"").unwrap_err();
     assert_eq!(outside.kind(), std::io::ErrorKind::Unsupported);
-    assert_eq!(filtered(BUILD, || errno(ask(b"/\0"))), ENOSYS);
+    assert_eq!(filtered(BUILD, || errno(ask(b"/\0", b""))), ENOSYS);
 }

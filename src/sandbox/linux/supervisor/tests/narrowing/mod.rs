@@ -73,7 +73,7 @@ fn list(places: &[&Path]) -> Vec<u8> {
 }
 
 fn must(list: &[u8]) {
-    if ask(list).is_err() {
+    if ask(list, b"").is_err() {
         raw(libc::SYS_exit_group, [NOT_NARROWED]);
     }
 }
@@ -190,7 +190,7 @@ fn signals_stay_among_those_that_gave_up_as_much() {
 #[test]
 #[ignore = "started under a filter by another test"]
 fn child_that_runs_a_script() {
-    narrow(&[&std::env::current_dir().unwrap().join("own")]).unwrap();
+    narrow(&[&std::env::current_dir().unwrap().join("own")], b"").unwrap();
     let mut shell = Command::new("/bin/sh");
     // The shell's own `!` does not end a script.
     let script = "no() { ! \"$@\"; }; ".to_owned() + &std::env::var(SCRIPT).unwrap();

@@ -1,0 +1,118 @@
+//! What the sandbox refused, as plain data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::text;
+
+/// How much of what a build does is observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Watch {
+    #[default]
+    Nothing,
+    /// What it tries to reach by the network, and to change.
+    Changes,
+    /// What it tries to read as well.
+    Everything,
+}
+
+/// The part of a build that cargo started for one package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unit {
+    pub kind: Kind,
+    pub package: String,
+    pub version: String,
+}
+
+/// What a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    BuildScript,
+    /// rustc, with the proc macros that it loads and the linker that it starts.
+    Compiler,
+    Documenter,
+}
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Actor {
+    /// `None` for cargo itself and what it starts besides.
+    pub unit: Option<Unit>,
+    /// The file name of the program.
+    pub program: String,
+    /// The crates whose proc macros were loaded at the time; each of them could have done it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub macros: Vec<String>,
+}
+
+/// A path as it was asked for, and what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    #[serde(with = "text::one")]
+    pub path: PathBuf,
+    #[serde(with = "text::one")]
+    pub asked: PathBuf,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Action {
+    /// To an address with a port, or to the path of a unix socket.
+    Connect {
+        address: String,
+    },
+    /// To serve on an address.
+    Listen {
+        address: String,
+    },
+    /// A host name was to become an address.
+    LookUp {
+        host: String,
+    },
+    /// A socket that never got as far as an address.
+    Socket {
+        family: String,
+    },
+    Read(Place),
+    Write(Place),
+    Create(Place),
+    Remove(Place),
+    /// To change mode, owner, times or other attributes.
+    Alter(Place),
+}
+
+impl Action {
+    /// Does it concern the network, other machines or daemons?
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::Listen { .. } | Self::LookUp { .. } | Self::Socket { .. }
+        )
+    }
+
+    /// The file that it concerns.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Read(place)
+            | Self::Write(place)
+            | Self::Create(place)
+            | Self::Remove(place)
+            | Self::Alter(place) => Some(place),
+            _ => None,
+        }
+    }
+}
+
+/// One thing that was refused to one actor, however often.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Denial {
+    #[serde(flatten)]
+    pub actor: Actor,
+    #[serde(flatten)]
+    pub action: Action,
+    pub count: u64,
+}

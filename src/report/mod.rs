@@ -1,0 +1,91 @@
+//! Tells what was denied, to whom, why, and what to do about it.
+//!
+//! People read it after cargo's own output; tools read the same as JSON lines, and GitHub as
+//! annotations of the pull request.
+
+mod github;
+mod json;
+mod noise;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::denial::Denial;
+use crate::message::Voice;
+use crate::policy::text as readable;
+use crate::sandbox::{Ended, Finished};
+
+pub use noise::worth_telling;
+pub use text::{Context, describe, help};
+
+/// Where denials are told, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reporter {
+    pub voice: Voice,
+    /// Each of them, even if the build succeeds.
+    pub verbose: bool,
+    /// Did somebody ask what was denied? Then `nothing` is an answer as well.
+    pub asked: bool,
+    pub context: Context,
+    /// `SANDBOXED_CARGO_REPORT`: the file that gets a line of JSON for each.
+    #[serde(with = "readable::maybe")]
+    pub file: Option<PathBuf>,
+    /// Are we a step of a GitHub workflow?
+    pub github: bool,
+}
+
+impl Reporter {
+    /// Tells what was refused to something that has ended now.
+    pub fn tell(&self, finished: &Finished) {
+        if let Some(path) = &self.file
+            && let Err(error) = json::append(path, &finished.denials)
+        {
+            self.voice.warning(format_args!(
+                "cannot write what was denied to `{}`: {error}",
+                path.display()
+            ));
+        }
+        let denials = worth_telling(&finished.denials, &self.context);
+        if denials.is_empty() {
+            if self.asked {
+                self.voice
+                    .note("the sandbox denied nothing to what was built");
+            }
+            return;
+        }
+        if finished.ended == Ended::Exited(0) && !self.verbose {
+            self.voice.note(text::summary(&denials));
+            return;
+        }
+        self.tell_each(&denials);
+    }
+
+    fn tell_each(&self, denials: &[Denial]) {
+        let mut helps: Vec<String> = Vec::new();
+        for denial in denials {
+            let line = describe(denial, &self.context);
+            self.voice.warning(&line);
+            if self.github {
+                self.voice.command(github::annotation(&line, &self.context));
+            }
+            let help = help(denial, &self.context);
+            if !helps.contains(&help) {
+                helps.push(help);
+            }
+        }
+        for help in helps {
+            self.voice.help(help);
+        }
+    }
+}
+
+/// The path from the home folder, as people write it.
+fn short(path: &Path, home: &Path) -> String {
+    match path.strip_prefix(home) {
+        Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Ok(rest) => format!("~/{}", rest.display()),
+        Err(_) => path.display().to_string(),
+    }
+}

@@ -1,0 +1,55 @@
+//! What every build tries and does without.
+
+use std::path::Path;
+
+use super::Context;
+use crate::denial::{Action, Denial, Unit};
+
+/// Daemons that C libraries ask first and do without: name services and the system's log.
+const DAEMONS: [&str; 5] = [
+    "/var/run/nscd/",
+    "/run/nscd/",
+    "/run/systemd/userdb/",
+    "/run/systemd/resolve/",
+    "/dev/log",
+];
+
+/// Terminals, which programs look for to find out whether somebody watches.
+const TERMINALS: [&str; 3] = ["/dev/tty", "/dev/pts", "/dev/console"];
+
+/// What people should know of: not what cargo and its helpers try for themselves and do without,
+/// nor what every program tries, nor a socket whose use is told as well.
+pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
+    let has_address = |unit: &Option<Unit>| {
+        denials.iter().any(|denial| {
+            denial.actor.unit == *unit
+                && denial.action.is_network()
+                && !matches!(denial.action, Action::Socket { .. })
+        })
+    };
+    let is_told = |denial: &&Denial| {
+        if denial.actor.unit.is_none() {
+            return false;
+        }
+        match &denial.action {
+            Action::Socket { family } => {
+                !["unix", "netlink"].contains(&family.as_str()) && !has_address(&denial.actor.unit)
+            }
+            Action::Connect { address } => {
+                !DAEMONS.iter().any(|daemon| address.starts_with(daemon))
+            }
+            action => !action
+                .place()
+                .is_some_and(|place| is_usual(&place.path, context)),
+        }
+    };
+    denials.iter().filter(is_told).cloned().collect()
+}
+
+fn is_usual(path: &Path, context: &Context) -> bool {
+    TERMINALS.iter().any(|terminal| path.starts_with(terminal))
+        || context
+            .caches
+            .iter()
+            .any(|cache| path.starts_with(cache) && !path.starts_with(cache.join("bin")))
+}

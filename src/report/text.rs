@@ -1,0 +1,160 @@
+//! Denials in words.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::short;
+use crate::denial::{Action, Actor, Denial, Kind, Place};
+use crate::policy::text as readable;
+
+/// Programs that rustc starts to link.
+const LINKERS: [&str; 12] = [
+    "ar", "cc", "clang", "collect2", "g++", "gcc", "ld", "ld.bfd", "ld.gold", "ld.lld", "mold",
+    "rust-lld",
+];
+
+/// What the words depend on, beside the denial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    #[serde(with = "readable::one")]
+    pub home: PathBuf,
+    /// The host's `package.json`.
+    #[serde(with = "readable::one")]
+    pub settings: PathBuf,
+    /// The npm package that is built, by the name that would exempt it.
+    pub package: Option<String>,
+    /// Where cargo and rustup keep what they can do without.
+    #[serde(with = "readable::many")]
+    pub caches: Vec<PathBuf>,
+}
+
+/// One line: who, what, how often and why.
+pub fn describe(denial: &Denial, context: &Context) -> String {
+    let times = match denial.count {
+        1 => String::new(),
+        count => format!(" ({count} times)"),
+    };
+    format!(
+        "the sandbox kept {} from {}{times}: {}",
+        who(&denial.actor),
+        what(&denial.action, context),
+        why(&denial.action)
+    )
+}
+
+/// What to do about it.
+pub fn help(denial: &Denial, context: &Context) -> String {
+    let settings = short(&context.settings, &context.home);
+    match &denial.action {
+        Action::Read(place) => format!(
+            "if the build may read it, add `{}` to `perry.sandbox.read` in `{settings}`: \
+             \"perry\": {{ \"sandbox\": {{ \"read\": [\"{}\"] }} }}",
+            short(&place.path, &context.home),
+            short(&place.path, &context.home),
+        ),
+        action => {
+            let instead = if action.is_network() {
+                "ship what the build needs with the package, or fetch it before"
+            } else {
+                "a build writes to `OUT_DIR` and `TMPDIR`"
+            };
+            match &context.package {
+                Some(package) => format!(
+                    "{instead}; if you trust `{package}` with your machine, exempt it in \
+                     `{settings}`: \"perry\": {{ \"allowUnsandboxedBuild\": [\"{package}\"] }}"
+                ),
+                None => format!("{instead}; if you did not expect it, look at the crate's source"),
+            }
+        }
+    }
+}
+
+/// One line for a build that succeeded all the same.
+pub(super) fn summary(denials: &[Denial]) -> String {
+    let count: u64 = denials.iter().map(|denial| denial.count).sum();
+    let mut crates: Vec<String> = denials
+        .iter()
+        .filter_map(|denial| denial.actor.unit.as_ref())
+        .map(|unit| format!("`{} v{}`", unit.package, unit.version))
+        .collect();
+    crates.sort();
+    crates.dedup();
+    let things = if count == 1 { "attempt" } else { "attempts" };
+    format!(
+        "the sandbox denied {count} {things} of {}, which built all the same; `-v` shows more",
+        crates.join(", ")
+    )
+}
+
+fn who(actor: &Actor) -> String {
+    let program = &actor.program;
+    let Some(unit) = &actor.unit else {
+        return format!("`{program}`");
+    };
+    let package = format!("`{} v{}`", unit.package, unit.version);
+    let is_compiler = ["rustc", "clippy-driver", "rustdoc"].contains(&program.as_str());
+    let macros: Vec<_> = actor
+        .macros
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let of_macros = match macros.len() {
+        0 => String::new(),
+        1 => format!("the proc macro {}, ", macros[0]),
+        _ => format!("one of the proc macros {}, ", macros.join(", ")),
+    };
+    match unit.kind {
+        Kind::BuildScript if program.contains("build_script_") => {
+            format!("the build script of {package}")
+        }
+        Kind::BuildScript => format!("`{program}`, started by the build script of {package},"),
+        Kind::Compiler | Kind::Documenter if is_compiler => {
+            let doing = if unit.kind == Kind::Compiler {
+                "compiling"
+            } else {
+                "documenting"
+            };
+            let program = if macros.is_empty() {
+                format!("`{program}`, ")
+            } else {
+                of_macros
+            };
+            format!("{program}while {doing} {package},")
+        }
+        _ if LINKERS.contains(&program.as_str()) && macros.is_empty() => {
+            format!("the linker `{program}` of {package}")
+        }
+        _ => format!("`{program}`, started while compiling {package},"),
+    }
+}
+
+fn what(action: &Action, context: &Context) -> String {
+    let path = |place: &Place| {
+        let path = format!("`{}`", short(&place.path, &context.home));
+        if place.path == place.asked {
+            path
+        } else {
+            format!("{path} (by `{}`)", short(&place.asked, &context.home))
+        }
+    };
+    match action {
+        Action::Connect { address } => format!("connecting to {address}"),
+        Action::Listen { address } => format!("serving on {address}"),
+        Action::LookUp { host } => format!("looking up the address of `{host}`"),
+        Action::Socket { family } => format!("opening a socket ({family})"),
+        Action::Read(place) => format!("reading {}", path(place)),
+        Action::Write(place) => format!("writing {}", path(place)),
+        Action::Create(place) => format!("creating {}", path(place)),
+        Action::Remove(place) => format!("removing or renaming {}", path(place)),
+        Action::Alter(place) => format!("changing the attributes of {}", path(place)),
+    }
+}
+
+fn why(action: &Action) -> &'static str {
+    match action {
+        action if action.is_network() => "a build has no network",
+        Action::Read(_) => "it may hold secrets, and no build needs it",
+        _ => "it is not this unit's to change",
+    }
+}

@@ -1,0 +1,346 @@
+//! Notes what the build tries and will be refused.
+//!
+//! Nothing here decides anything: what is noted is refused by the filter or by Landlock, and for
+//! files the kernel goes on with the call and finds out by itself. So it does not matter that the
+//! build can change its arguments, or a link, after we have looked: the report may then be wrong,
+//! and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::super::sys;
+use super::narrowing::Narrowing;
+use super::places::Places;
+use crate::denial::{Action, Actor, Denial, Kind, Place, Unit, Watch};
+use crate::policy::{Policy, Rule};
+use crate::sandbox::linux::attempts::Attempt;
+
+/// What a hostile build can make us keep; what comes after these is not noted.
+const MOST: usize = 1000;
+
+const PATH_MAX: usize = 4096;
+
+/// Names of compilers that load proc macros.
+const COMPILERS: [&str; 3] = ["rustc", "clippy-driver", "rustdoc"];
+
+/// What was seen so far, and what it is judged by.
+#[derive(Debug, Default)]
+pub struct Observer {
+    level: Watch,
+    /// Whose all processes are, where the whole build is one unit.
+    unit: Option<Unit>,
+    /// Whether what lies there may be read; what lies in none of them may.
+    readable: HashMap<PathBuf, bool>,
+    devices: Vec<PathBuf>,
+    seen: BTreeMap<(Actor, Action, Option<bool>), u64>,
+}
+
+impl Observer {
+    pub fn new(level: Watch, policy: &Policy, unit: Option<Unit>) -> Self {
+        let mut readable = HashMap::new();
+        // Of equal paths the later list wins, as in the policy.
+        for (rules, may) in [
+            (&policy.closed, false),
+            (&policy.readable, true),
+            (&policy.writable, true),
+            (&policy.private, true),
+            (&policy.hidden, false),
+        ] {
+            readable.extend(rules.iter().map(|rule| (rule.path.clone(), may)));
+        }
+        let path = |rule: &Rule| rule.path.clone();
+        Self {
+            level,
+            unit,
+            readable,
+            devices: policy.devices.iter().map(path).collect(),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// All that was seen.
+    pub fn attempts(self) -> Vec<Attempt> {
+        let attempt = |((actor, action, exists), count)| Attempt {
+            denial: Denial {
+                actor,
+                action,
+                count,
+            },
+            exists,
+        };
+        self.seen.into_iter().map(attempt).collect()
+    }
+
+    pub(super) fn level(&self) -> Watch {
+        self.level
+    }
+
+    fn note(&mut self, who: &Who<'_>, action: Action, exists: Option<bool>) {
+        let key = (self.actor(who), action, exists);
+        if self.seen.len() < MOST || self.seen.contains_key(&key) {
+            *self.seen.entry(key).or_default() += 1;
+        }
+    }
+
+    pub(super) fn note_network(&mut self, who: &Who<'_>, action: Action) {
+        self.note(who, action, None);
+    }
+
+    /// Something that the supervisor itself refused.
+    pub(super) fn note_alteration(&mut self, who: &Who<'_>, path: &Path) {
+        let action = Action::Alter(Place {
+            path: path.to_owned(),
+            asked: path.to_owned(),
+        });
+        self.note(who, action, Some(true));
+    }
+
+    /// Notes the call, if Landlock will refuse it.
+    pub(super) fn look(&mut self, who: &Who<'_>, places: &Places, call: &FileCall) {
+        let Some(asked) = who.path(call.base, call.path) else {
+            return;
+        };
+        let allowed = |path: &Path| match call.what {
+            What::Read => self.may_read(path) || self.is_device(path),
+            _ => self.may_write(path, places, who.narrowing),
+        };
+        // A link in there that leads out is not seen; looking for one each time would cost more
+        // than all the rest.
+        if allowed(&asked) {
+            return;
+        }
+        let path = resolved(&asked, call.follow);
+        // Descriptors of its own, mostly, which have been judged when they were opened.
+        if allowed(&path) || path.starts_with("/proc") || path.starts_with("/sys") {
+            return;
+        }
+        let place = Place { path, asked };
+        let action = match call.what {
+            What::Read => Action::Read(place),
+            What::Write => Action::Write(place),
+            What::Create => Action::Create(place),
+            What::Remove => Action::Remove(place),
+        };
+        self.note(who, action, call.exists);
+    }
+
+    fn may_read(&self, path: &Path) -> bool {
+        let rule = path.ancestors().find_map(|above| self.readable.get(above));
+        rule.copied().unwrap_or(true)
+    }
+
+    fn may_write(&self, path: &Path, places: &Places, narrowing: Option<&Narrowing>) -> bool {
+        let own = places.contain(path) && narrowing.is_none_or(|own| own.contains(path));
+        own || self.is_device(path)
+    }
+
+    fn is_device(&self, path: &Path) -> bool {
+        self.devices.iter().any(|device| path.starts_with(device))
+    }
+
+    fn actor(&self, who: &Who<'_>) -> Actor {
+        let unit = who
+            .narrowing
+            .and_then(Narrowing::unit)
+            .or(self.unit.as_ref());
+        let compiles = unit.is_some_and(|unit| unit.kind != Kind::BuildScript);
+        Actor {
+            unit: unit.cloned(),
+            program: who.program(),
+            macros: if compiles { who.macros() } else { Vec::new() },
+        }
+    }
+}
+
+/// The process that made a call.
+pub(super) struct Who<'a> {
+    pub(super) pid: i32,
+    pub(super) narrowing: Option<&'a Narrowing>,
+}
+
+impl Who<'_> {
+    fn entry(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.pid))
+    }
+
+    /// The absolute path that a call names, without looking at links.
+    fn path(&self, base: i32, address: u64) -> Option<PathBuf> {
+        let bytes = sys::read_string(self.pid, address, PATH_MAX)?;
+        if bytes.is_empty() {
+            return None;
+        }
+        let path = Path::new(OsStr::from_bytes(&bytes));
+        if path.is_absolute() {
+            return Some(plain(path));
+        }
+        let base = match base {
+            libc::AT_FDCWD => self.entry("cwd"),
+            number => self.entry(&format!("fd/{number}")),
+        };
+        Some(plain(&fs::read_link(base).ok()?.join(path)))
+    }
+
+    fn program(&self) -> String {
+        program(self.pid)
+    }
+
+    /// The crates of the proc macros that the compiler has loaded.
+    fn macros(&self) -> Vec<String> {
+        // A linker, or what a macro started, is not far below it.
+        const FAR: usize = 16;
+        let mut pid = self.pid;
+        for _ in 0..FAR {
+            if COMPILERS.contains(&program(pid).as_str()) {
+                return loaded(pid);
+            }
+            match parent(pid) {
+                Some(above) if above > 0 => pid = above,
+                _ => break,
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn program(pid: i32) -> String {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.trim_end_matches(" (deleted)").to_owned()
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // After the program's name, which may hold anything.
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (_, rest) = text.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}
+
+/// Libraries among a program's mappings that cargo compiled from proc macros: `libNAME-HASH.so` in
+/// a folder `deps`.
+fn loaded(pid: i32) -> Vec<String> {
+    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let maps = String::from_utf8_lossy(&maps).into_owned();
+    let name = |line: &str| {
+        let path = Path::new(line.get(line.find('/')?..)?);
+        let in_deps = path.parent()?.file_name()? == "deps";
+        let name = path.file_stem()?.to_str()?.strip_prefix("lib")?;
+        let (krate, _) = name.rsplit_once('-')?;
+        (in_deps && path.extension()? == "so").then(|| krate.to_owned())
+    };
+    let mut names: Vec<_> = maps.lines().filter_map(name).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The path without `.` and `..`, by its text alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut result = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                result.pop();
+            }
+            _ => result.push(part),
+        }
+    }
+    result
+}
+
+/// What the path leads to, as far as there is something.
+fn resolved(path: &Path, follow: bool) -> PathBuf {
+    if follow && let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    let mut missing = Vec::new();
+    let mut rest = path;
+    while let (Some(above), Some(name)) = (rest.parent(), rest.file_name()) {
+        missing.push(name);
+        if let Ok(above) = fs::canonicalize(above) {
+            return missing
+                .iter()
+                .rev()
+                .fold(above, |path, name| path.join(name));
+        }
+        rest = above;
+    }
+    path.to_owned()
+}
+
+/// A call that names a file.
+pub(super) struct FileCall {
+    base: i32,
+    /// Where the path is in the caller's memory.
+    path: u64,
+    what: What,
+    follow: bool,
+    /// Whether there must be something, or nothing, for the call to succeed.
+    exists: Option<bool>,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Read,
+    Write,
+    Create,
+    Remove,
+}
+
+/// The paths of a call that is watched; empty for any other.
+pub(super) fn file_calls(name: &str, args: &[u64; 6]) -> Vec<FileCall> {
+    let descriptor = |index: usize| {
+        let [a, b, c, d, ..] = args[index].to_le_bytes();
+        i32::from_le_bytes([a, b, c, d])
+    };
+    let at = |base: Option<usize>, path: usize, what, exists| FileCall {
+        base: base.map_or(libc::AT_FDCWD, descriptor),
+        path: args[path],
+        what,
+        follow: false,
+        exists,
+    };
+    let open = |base: Option<usize>, path: usize, flags: u64| {
+        let has = |flag: i32| flags & u64::from(flag.unsigned_abs()) != 0;
+        let creates = has(libc::O_CREAT);
+        let exclusive = creates && has(libc::O_EXCL);
+        let writes = creates || has(libc::O_WRONLY) || has(libc::O_RDWR) || has(libc::O_TRUNC);
+        let (what, exists) = match (writes, creates, exclusive) {
+            (false, ..) => (What::Read, Some(true)),
+            (true, false, _) => (What::Write, Some(true)),
+            (true, true, false) => (What::Write, None),
+            (true, true, true) => (What::Create, Some(false)),
+        };
+        FileCall {
+            follow: !has(libc::O_NOFOLLOW),
+            ..at(base, path, what, exists)
+        }
+    };
+    let create = |base, path| at(base, path, What::Create, Some(false));
+    let remove = |base, path| at(base, path, What::Remove, Some(true));
+    let replace = |base, path| at(base, path, What::Create, None);
+    match name {
+        // A mere handle reads nothing.
+        "open" if args[1] & PATH_ONLY != 0 => Vec::new(),
+        "openat" if args[2] & PATH_ONLY != 0 => Vec::new(),
+        "open" => vec![open(None, 0, args[1])],
+        "openat" => vec![open(Some(0), 1, args[2])],
+        "creat" => vec![at(None, 0, What::Write, None)],
+        "mkdir" => vec![create(None, 0)],
+        "mkdirat" => vec![create(Some(0), 1)],
+        "symlink" | "link" => vec![create(None, 1)],
+        "symlinkat" => vec![create(Some(1), 2)],
+        "linkat" => vec![create(Some(2), 3)],
+        "unlink" | "rmdir" => vec![remove(None, 0)],
+        "unlinkat" => vec![remove(Some(0), 1)],
+        "rename" => vec![remove(None, 0), replace(None, 1)],
+        "renameat" | "renameat2" => vec![remove(Some(0), 1), replace(Some(2), 3)],
+        _ => Vec::new(),
+    }
+}
+
+const PATH_ONLY: u64 = libc::O_PATH.unsigned_abs() as u64;
