@@ -211,7 +211,11 @@ impl Build<'_> {
             policy,
             self.options.limits,
             self.options.watch(),
-            self.reporter(),
+            // Of a single unit it means nothing that it was denied nothing.
+            Reporter {
+                asked: false,
+                ..self.reporter()
+            },
             temporary.to_owned(),
             keep,
         );

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::short;
-use crate::denial::{Action, Actor, Denial, Kind, Place};
+use super::{harmless, short};
+use crate::denial::{Action, Actor, Denial, Kind, Place, Unit};
 use crate::policy::text as readable;
 
 /// Programs that rustc starts to link.
@@ -76,7 +76,7 @@ pub(super) fn summary(denials: &[Denial]) -> String {
     let mut crates: Vec<String> = denials
         .iter()
         .filter_map(|denial| denial.actor.unit.as_ref())
-        .map(|unit| format!("`{} v{}`", unit.package, unit.version))
+        .map(package)
         .collect();
     crates.sort();
     crates.dedup();
@@ -87,12 +87,16 @@ pub(super) fn summary(denials: &[Denial]) -> String {
     )
 }
 
+fn package(unit: &Unit) -> String {
+    harmless(format_args!("`{} v{}`", unit.package, unit.version))
+}
+
 fn who(actor: &Actor) -> String {
-    let program = &actor.program;
+    let program = harmless(&actor.program);
     let Some(unit) = &actor.unit else {
         return format!("`{program}`");
     };
-    let package = format!("`{} v{}`", unit.package, unit.version);
+    let package = package(unit);
     let is_compiler = ["rustc", "clippy-driver", "rustdoc"].contains(&program.as_str());
     let macros: Vec<_> = actor
         .macros
@@ -139,8 +143,8 @@ fn what(action: &Action, context: &Context) -> String {
         }
     };
     match action {
-        Action::Connect { address } => format!("connecting to {address}"),
-        Action::Listen { address } => format!("serving on {address}"),
+        Action::Connect { address } => format!("connecting to {}", harmless(address)),
+        Action::Listen { address } => format!("serving on {}", harmless(address)),
         Action::LookUp { host } => format!("looking up the address of `{host}`"),
         Action::Socket { family } => format!("opening a socket ({family})"),
         Action::Read(place) => format!("reading {}", path(place)),

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::out_dirs;
 use super::outputs::Outputs;
 use super::rustc_line::RustcLine;
-use super::surroundings::{Boxed, Confinement};
-use super::{REAL_RUSTDOC, WRAPPER, scripts};
-use crate::denial::Kind;
+use super::surroundings::{self, Boxed, Confinement};
+use super::{REAL_RUSTDOC, WRAPPER, out_dirs, package, scripts};
+use crate::denial::{Kind, Unit};
 use crate::invocation::Invocation;
 use crate::sandbox::{self, Ended};
 
@@ -189,6 +188,20 @@ impl<'a> Call<'a> {
         Ok([programs, &[word]].concat())
     }
 
+    fn part(&self) -> Option<Unit> {
+        let told = surroundings::part(self.invocation, self.kind);
+        let source = self.line.source().map(|path| self.invocation.resolve(path));
+        let Some((package, version)) = source.and_then(|source| package::of_source(&source)) else {
+            return told;
+        };
+        let version = version.or(told.map(|told| told.version));
+        Some(Unit {
+            kind: self.kind,
+            package,
+            version: version.unwrap_or_default(),
+        })
+    }
+
     fn start_with(
         &self,
         arguments: &[OsString],
@@ -199,7 +212,7 @@ impl<'a> Call<'a> {
             program: &self.program,
             arguments,
             writable,
-            kind: self.kind,
+            part: self.part(),
         };
         self.own.start(self.invocation, boxed, errors)
     }

@@ -9,6 +9,7 @@
 mod compile;
 mod out_dirs;
 mod outputs;
+mod package;
 mod rustc_line;
 mod script;
 pub mod scripts;

@@ -90,6 +90,14 @@ impl RustcLine {
         }
     }
 
+    /// The first source file of the crate.
+    pub(super) fn source(&self) -> Option<&Path> {
+        let is_source = |path: &&Path| path.extension().is_some_and(|ending| ending == "rs");
+        let words = self.words.iter().filter_map(|word| word.to_str());
+        let mut paths = words.filter(|word| !word.starts_with('-')).map(Path::new);
+        paths.find(is_source)
+    }
+
     pub(super) fn words(&self) -> &[OsString] {
         &self.words
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
-use super::surroundings::{Boxed, Confinement};
+use super::surroundings::{self, Boxed, Confinement};
 use super::{out_dirs, scripts};
 use crate::denial::Kind;
 use crate::invocation::Invocation;
@@ -22,7 +22,7 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         program: &real,
         arguments: &invocation.arguments,
         writable: vec![out],
-        kind: Kind::BuildScript,
+        part: surroundings::part(invocation, Kind::BuildScript),
     };
     let finished = own.finish(invocation, boxed)?;
     Ok(own.tell(&finished))

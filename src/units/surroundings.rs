@@ -108,9 +108,8 @@ impl Confinement {
             program,
             arguments,
             mut writable,
-            kind,
+            part,
         } = boxed;
-        let part = part(invocation, kind);
         let shared = shared_temporary(&writable);
         // Nothing else than a pipe is granted by this name, which a crate could have set.
         let pipe = jobserver::named_pipe(&invocation.environment);
@@ -174,11 +173,11 @@ pub(super) struct Boxed<'a> {
     pub(super) arguments: &'a [OsString],
     /// Folders, beside temporary ones.
     pub(super) writable: Vec<PathBuf>,
-    pub(super) kind: Kind,
+    pub(super) part: Option<Part>,
 }
 
 /// For which package cargo started this, by cargo's own variables.
-fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
+pub(super) fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
     let text = |name| Some(invocation.variable(name)?.to_str()?.to_owned());
     Some(Part {
         kind,

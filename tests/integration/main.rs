@@ -40,6 +40,10 @@ mod tools;
 #[cfg(target_os = "linux")]
 mod units;
 
+// What was denied is told, exactly, and nothing else is.
+#[cfg(target_os = "linux")]
+mod report;
+
 // Bad input and systems that cannot confine a build: exact errors, and nothing is left behind.
 #[cfg(unix)]
 mod messages;

@@ -202,6 +202,7 @@ fn our_own_commands() {
                  Commands:\n  \
                  explain  Say what would happen for these cargo arguments, and why; nothing is built\n  \
                  profile  Print the policy as a system would enforce it\n  \
+                 why      Build with everything observed, and say what was denied, to whom and why\n  \
                  doctor   Say what this system can enforce, and what it lacks\n\
                  \n\
                  Options:\n  -h, --help  Print help\n";

@@ -171,7 +171,15 @@ impl Supervisor {
         caller.has_our_user()?;
         match request::parse(&caller, &request.data)? {
             Action::Change { target, change } => {
-                let object = places::open(&caller, &target)?;
+                let object = match places::open(&caller, &target) {
+                    Ok(object) => object,
+                    // Not there, perhaps because it is hidden.
+                    Err(error) => {
+                        let narrowing = narrowing.as_deref();
+                        self.observer.note_missing(&Who { pid, narrowing }, &target);
+                        return Err(error);
+                    }
+                };
                 let admitted = self.places.admit(object.as_fd(), narrowing.as_deref());
                 if admitted.is_err()
                     && self.observer.level() != Watch::Nothing
@@ -298,7 +306,7 @@ impl Supervisor {
             },
         );
         let is_usual = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].contains(&family)
-            && [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET].contains(&(kind & 0xf));
+            && [libc::SOCK_STREAM, libc::SOCK_DGRAM].contains(&(kind & 0xf));
         if !is_usual {
             return Err(Errno(libc::EACCES));
         }

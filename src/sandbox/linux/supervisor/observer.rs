@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use super::super::sys;
 use super::narrowing::Narrowing;
 use super::places::Places;
+use super::request::Target;
 use crate::denial::{Action, Actor, Denial, Kind, Place, Unit, Watch};
 use crate::policy::{Policy, Rule};
 use crate::sandbox::linux::attempts::Attempt;
@@ -87,6 +88,16 @@ impl Observer {
 
     pub(super) fn note_network(&mut self, who: &Who<'_>, action: Action) {
         self.note(who, action, None);
+    }
+
+    /// Something that the supervisor did not find.
+    pub(super) fn note_missing(&mut self, who: &Who<'_>, target: &Target) {
+        if let Target::Path { base, path, .. } = target
+            && self.level != Watch::Nothing
+            && let Some(path) = who.absolute(*base, path.to_bytes())
+        {
+            self.note_alteration(who, &path);
+        }
     }
 
     /// Something that the supervisor itself refused.
@@ -168,11 +179,14 @@ impl Who<'_> {
 
     /// The absolute path that a call names, without looking at links.
     fn path(&self, base: i32, address: u64) -> Option<PathBuf> {
-        let bytes = sys::read_string(self.pid, address, PATH_MAX)?;
-        if bytes.is_empty() {
+        self.absolute(base, &sys::read_string(self.pid, address, PATH_MAX)?)
+    }
+
+    fn absolute(&self, base: i32, path: &[u8]) -> Option<PathBuf> {
+        if path.is_empty() {
             return None;
         }
-        let path = Path::new(OsStr::from_bytes(&bytes));
+        let path = Path::new(OsStr::from_bytes(path));
         if path.is_absolute() {
             return Some(plain(path));
         }

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .given(&[
         one_of(0, ANY, &[UNIX, INET, INET6]),
-        one_of(1, TYPE, &[STREAM, DATAGRAM, SEQPACKET]),
+        one_of(1, TYPE, &[STREAM, DATAGRAM]),
     ])
     .only(When::WatchedNetwork),
     notify(&[nr::socket, nr::connect, nr::bind], WATCHED_WHY).only(When::WatchedNetwork),

@@ -1,0 +1,16 @@
+//! What was denied, to whom, and what to do: the exact text, for build scripts and proc macros.
+
+// A package that tries everything, in either.
+mod hostile;
+
+// Who is named.
+mod actors;
+
+// Each kind of denial.
+mod classes;
+
+// When nothing is told, and when little.
+mod silence;
+
+// For tools.
+mod machine;
