@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::FromRawFd;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{process, sys};
@@ -30,19 +31,24 @@ pub(super) fn channel() -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-pub(super) fn leave(mut channel: &File, attempts: &[Attempt]) -> io::Result<()> {
-    channel.write_all(&serde_json::to_vec(attempts)?)
+pub(super) fn leave(mut channel: &File, what: &impl Serialize) -> io::Result<()> {
+    channel.write_all(&serde_json::to_vec(what)?)
 }
 
-/// What was left there that a plain cargo would have done.
-pub(super) fn denials(mut channel: &File) -> io::Result<Vec<Denial>> {
+/// What was left there; `None` if the other process was killed before.
+pub(super) fn take<T: DeserializeOwned>(mut channel: &File) -> io::Result<Option<T>> {
     let mut text = Vec::new();
     channel.rewind()?;
     channel.read_to_end(&mut text)?;
     if text.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let attempts: Vec<Attempt> = serde_json::from_slice(&text)?;
+    Ok(Some(serde_json::from_slice(&text)?))
+}
+
+/// What a plain cargo would have done of what was left there.
+pub(super) fn denials(channel: &File) -> io::Result<Vec<Denial>> {
+    let attempts: Vec<Attempt> = take(channel)?.unwrap_or_default();
     let refused = attempts.into_iter().filter(Attempt::would_succeed);
     Ok(refused.map(|attempt| attempt.denial).collect())
 }

@@ -1,7 +1,8 @@
 //! One program of a build in a box of its own: a second domain inside that of the whole build, or
 //! the whole sandbox for this program alone.
 
-use std::io::{self, PipeReader, Read, Write};
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::process::{Child, Command};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::process::{self, Side};
-use super::{domain, inner, narrow, outer};
+use super::{attempts, domain, inner, narrow, outer};
 use crate::denial::Denial;
 use crate::error::one_line;
 use crate::exit;
@@ -24,7 +25,7 @@ pub struct Running(How);
 enum How {
     Inside(Child),
     /// A process that builds the sandbox and waits, and says why it could not.
-    Whole(libc::pid_t, PipeReader),
+    Whole(libc::pid_t, File),
 }
 
 impl Running {
@@ -42,14 +43,12 @@ impl Running {
                     denials: Vec::new(),
                 })
             }
-            How::Whole(pid, mut outcome) => {
-                let mut text = Vec::new();
-                outcome
-                    .read_to_end(&mut text)
-                    .context("failed to wait for the compiler")?;
+            How::Whole(pid, outcome) => {
                 let ended = process::reap(pid, true).context("failed to wait for the compiler")?;
                 // Nothing, if it was killed.
-                let outcome: Outcome = serde_json::from_slice(&text).unwrap_or(Ok(Vec::new()));
+                let outcome: Outcome = attempts::take(&outcome)
+                    .context("failed to read what was denied")?
+                    .unwrap_or(Ok(Vec::new()));
                 let denials = match outcome {
                     Ok(denials) => denials,
                     Err(text) => bail!(text),
@@ -76,11 +75,11 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
         let child = command.spawn().with_context(|| failure(&unit))?;
         return Ok(Running(How::Inside(child)));
     };
-    let (reader, mut writer) = io::pipe().context("failed to make a pipe")?;
+    // Not a pipe: nobody reads it before the unit has ended.
+    let outcome = attempts::channel().context("failed to make a file in memory")?;
     match process::fork(0).context("failed to fork")? {
-        Side::Parent(pid) => Ok(Running(How::Whole(pid, reader))),
+        Side::Parent(pid) => Ok(Running(How::Whole(pid, outcome))),
         Side::Child => {
-            drop(reader);
             let run = || {
                 if let Some(errors) = &errors {
                     process::make_standard_error(errors)?;
@@ -88,12 +87,11 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
                 run_whole(&unit, whole)
             };
             let finished = run();
-            let outcome: Outcome = match &finished {
+            let told: Outcome = match &finished {
                 Ok(finished) => Ok(finished.denials.clone()),
                 Err(error) => Err(one_line(error)),
             };
-            let _ = writer.write_all(&serde_json::to_vec(&outcome).unwrap_or_default());
-            drop(writer);
+            let _ = attempts::leave(&outcome, &told);
             let status = match finished.map(|finished| finished.ended) {
                 Ok(Ended::Exited(status)) => status,
                 Ok(Ended::Signalled(signal)) => {
