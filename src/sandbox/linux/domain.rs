@@ -61,11 +61,16 @@ fn abi(kernel: i32) -> ABI {
 
 /// Confines the calling thread, and what it starts, to `policy`; it cannot be undone.
 ///
-/// `replaced` are the paths that are empty, clean or private in this mount namespace, so that they
-/// can be granted; `None` without one.
+/// `exposed` are the hidden paths that [`exposed`] found. `replaced` are the paths that are empty,
+/// clean or private in this mount namespace, so that they can be granted; `None` without one.
 ///
 /// `kernel` is the kernel's Landlock version.
-pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i32) -> Result<()> {
+pub(super) fn restrict(
+    policy: &Policy,
+    exposed: &[&Path],
+    replaced: Option<&[PathBuf]>,
+    kernel: i32,
+) -> Result<()> {
     if kernel < LOWEST_ABI {
         bail!("this kernel's Landlock version is {kernel}, and {LOWEST_ABI} is needed");
     }
@@ -84,7 +89,7 @@ pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i3
         abi,
         listed: Listed::default(),
     };
-    rules.reads(policy, replaced)?;
+    rules.reads(policy, exposed, replaced)?;
     rules.writes(policy, replaced.is_some())?;
     let status = rules.ruleset.restrict_self()?;
     // The crate reports success for less than was asked; only the status tells.
@@ -92,6 +97,17 @@ pub(super) fn restrict(policy: &Policy, replaced: Option<&[PathBuf]>, kernel: i3
         bail!("the kernel enforces Landlock only in part: {status:?}");
     }
     Ok(())
+}
+
+/// The hidden paths that a rule has to leave out. For one file of `/etc` all others are named one
+/// by one, so this is asked where the real file is seen: what stands in its place, anybody reads.
+pub(super) fn exposed(policy: &Policy) -> Vec<&Path> {
+    policy
+        .hidden
+        .iter()
+        .map(|rule| rule.path.as_path())
+        .filter(|path| path.starts_with(&policy.home) || process::may_look_into(path))
+        .collect()
 }
 
 /// A domain for one program inside that of [`restrict`], which decides about all else: it writes
@@ -154,7 +170,12 @@ impl Listed {
 }
 
 impl Rules {
-    fn reads(&mut self, policy: &Policy, replaced: Option<&[PathBuf]>) -> Result<()> {
+    fn reads(
+        &mut self,
+        policy: &Policy,
+        exposed: &[&Path],
+        replaced: Option<&[PathBuf]>,
+    ) -> Result<()> {
         let mut decisions = Decisions::default();
         decisions.set(Path::new("/"), true);
         for rule in &policy.closed {
@@ -163,13 +184,8 @@ impl Rules {
         for rule in policy.readable.iter().chain(&policy.writable) {
             decisions.set(&rule.path, true);
         }
-        // To leave one file of /etc out, all others are named one by one: worth it only for what
-        // the build could read.
-        let in_home = |path: &Path| path.starts_with(&policy.home);
-        for rule in &policy.hidden {
-            if in_home(&rule.path) || process::may_read(&rule.path) {
-                decisions.set(&rule.path, false);
-            }
+        for path in exposed {
+            decisions.set(path, false);
         }
         for mask in &policy.masked {
             decisions.set(&mask.path, false);

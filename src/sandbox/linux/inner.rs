@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -46,15 +46,18 @@ fn serve(
     told: &File,
     mask: &Signals,
 ) -> Result<Message> {
+    let exposed;
     let mut replaced = None;
     if let Some(identity) = namespaces {
         process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
         if let Err(error) = settle(identity) {
             return Ok(Message::Refused(format!("{error:#}")));
         }
+        exposed = domain::exposed(job.policy);
         replaced = Some(view::build(job.policy, job.scratch, job.directory)?);
     } else {
         process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1)?;
+        exposed = domain::exposed(job.policy);
     }
     std::env::set_current_dir(job.directory)
         .with_context(|| format!("failed to enter `{}`", job.directory.display()))?;
@@ -67,7 +70,7 @@ fn serve(
         Side::Parent(pid) => pid,
         Side::Child => {
             drop(ours);
-            let error = become_program(job, replaced.as_deref(), &theirs, mask);
+            let error = become_program(job, &exposed, replaced.as_deref(), &theirs, mask);
             let message = Message::Failed(one_line(&error));
             let _ = process::send(outside.as_fd(), &message.to_bytes());
             process::leave(exit::FAILURE)
@@ -189,6 +192,7 @@ fn protected(job: &Job<'_>) -> Vec<PathBuf> {
 /// Confines this process and becomes the program; returns only if that fails.
 fn become_program(
     job: &Job<'_>,
+    exposed: &[&Path],
     replaced: Option<&[PathBuf]>,
     supervisor: &OwnedFd,
     mask: &Signals,
@@ -208,7 +212,8 @@ fn become_program(
         process::keep_capabilities(keep).context("failed to drop capabilities")?;
         let abi = domain::usable_abi(job.limits.landlock)
             .context("failed to ask for the Landlock version")?;
-        domain::restrict(job.policy, replaced, abi).context("failed to set up Landlock")?;
+        domain::restrict(job.policy, exposed, replaced, abi)
+            .context("failed to set up Landlock")?;
         let options = Options {
             network: job.policy.network,
             truncate: abi < 3,

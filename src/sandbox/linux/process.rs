@@ -342,14 +342,19 @@ pub(super) fn loose_socket() -> Option<RawFd> {
     })
 }
 
-/// Could this user read `path`, now or after a change of its mode?
-pub(super) fn may_read(path: &Path) -> bool {
+/// Could this user read `path`, or what has a known name in it, now or after a change of its mode?
+pub(super) fn may_look_into(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     let Ok(metadata) = std::fs::symlink_metadata(path) else {
         return false;
     };
-    may(path, libc::R_OK) || metadata.uid() == identity().user
+    let ways: &[libc::c_int] = if metadata.is_file() {
+        &[libc::R_OK]
+    } else {
+        &[libc::R_OK, libc::X_OK]
+    };
+    ways.iter().any(|way| may(path, *way)) || metadata.uid() == identity().user
 }
 
 /// Does the kernel let this user do that with the path? `mode` is as in access(2).

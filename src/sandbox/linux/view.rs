@@ -97,9 +97,11 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
 
     // Copies come first: the empty folders that follow stand in their way. And they come before
     // `/` is made read-only, so that the writable ones keep what they had outside.
+    let filled = filled(policy, &places, directory);
     let mut prepared = Vec::new();
     for (number, (path, place)) in places.iter().enumerate() {
-        let made = prepare(path, *place, scratch, number);
+        let stays_empty = !filled.iter().any(|inside| inside.starts_with(path));
+        let made = prepare(path, *place, stays_empty, scratch, number);
         if let Some(made) =
             made.with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?
         {
@@ -145,11 +147,25 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
     Ok(replaced)
 }
 
+/// What may have to be made in a folder that is empty otherwise.
+fn filled<'a>(
+    policy: &'a Policy,
+    places: &BTreeMap<&'a Path, Place<'_>>,
+    directory: &'a Path,
+) -> Vec<&'a Path> {
+    let shown = places
+        .iter()
+        .filter(|(_, place)| matches!(place, Place::Shown { .. } | Place::Private))
+        .map(|(path, _)| *path);
+    let links = policy.links.iter().map(|link| link.path.as_path());
+    shown.chain(links).chain([directory]).collect()
+}
+
 /// What will stand at a path.
 #[derive(Debug)]
 enum Prepared {
     Copy(OwnedFd),
-    /// Made in place.
+    /// Made in place, since there will be something in it.
     EmptyFolder,
 }
 
@@ -158,6 +174,7 @@ enum Prepared {
 fn prepare(
     path: &Path,
     place: Place<'_>,
+    stays_empty: bool,
     scratch: &Path,
     number: usize,
 ) -> io::Result<Option<Prepared>> {
@@ -172,9 +189,18 @@ fn prepare(
     };
     let own = scratch.join(number.to_string());
     let source = match place {
-        Place::Empty if outside.is_dir() => return Ok(Some(Prepared::EmptyFolder)),
+        Place::Empty if outside.is_dir() && !stays_empty => {
+            return Ok(Some(Prepared::EmptyFolder));
+        }
+        // One for all: nobody can write it.
+        Place::Empty if outside.is_dir() => {
+            let shared = scratch.join("nothing");
+            if !shared.exists() {
+                fs::create_dir(&shared)?;
+            }
+            shared
+        }
         Place::Empty => {
-            // One for all: nobody can write it.
             let shared = scratch.join("empty");
             if !shared.exists() {
                 fs::write(&shared, [])?;
