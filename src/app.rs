@@ -117,7 +117,12 @@ pub fn call(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             sandbox::check(call.options.limits)?;
             let build = call.build();
             match build.prepare_units(&|policy, news| tell(voice, &build, policy, news))? {
-                Ok(variables) => become_cargo(&call.subcommand().with(&variables), &call.cargo),
+                Ok(variables) => {
+                    let mut invocation = call.subcommand().with(&variables);
+                    let (cargo, environment) = build.past_rustup(&invocation.environment);
+                    invocation.environment = environment;
+                    become_cargo(&invocation, &cargo)
+                }
                 Err(ended) => Ok(ended),
             }
         }

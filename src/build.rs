@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::cargo::args::CargoLine;
 use crate::cargo::config::{Config, Origin};
+use crate::cargo::rustup::Question;
 use crate::denial::Watch;
 use crate::error::Failure;
 use crate::gather::{self, Inputs, Places, Resolver};
@@ -62,6 +63,8 @@ struct Run<'a> {
     name: &'a str,
     directory: &'a Path,
     arguments: &'a [OsString],
+    /// May the toolchain's cargo be started without rustup?
+    direct: bool,
     /// Where its standard output goes, if not where ours goes.
     output: Option<&'a fs::File>,
 }
@@ -115,6 +118,7 @@ impl Build<'_> {
             // As typed: cargo enters the folder of `-C` itself.
             directory: &self.invocation.directory,
             arguments: &self.invocation.arguments,
+            direct: true,
             output: None,
         };
         let mut hiding = || tell(&policy, News::Hiding);
@@ -345,6 +349,8 @@ impl Build<'_> {
                 &self.host.root
             },
             arguments: &step.arguments,
+            // rustup may have to say that a toolchain is missing.
+            direct: false,
             output: step.output.as_ref(),
         };
         let finished = self.start(&policy, cache, folders, &run, Watch::Nothing, &mut || {})?;
@@ -458,11 +464,16 @@ impl Build<'_> {
             cache::write_atomic(cache, &file, record.as_bytes())?
         };
         let scratch = folders.root.path().join(run.name);
+        let mut environment = environment(self.invocation, policy);
+        let mut cargo = self.cargo.to_owned();
+        if run.direct {
+            (cargo, environment) = self.past_rustup(&environment);
+        }
         let job = Job {
             policy,
-            program: self.cargo,
+            program: &cargo,
             arguments: run.arguments,
-            environment: &environment(self.invocation, policy),
+            environment: &environment,
             directory: run.directory,
             record: &record,
             scratch: &scratch,
@@ -472,6 +483,24 @@ impl Build<'_> {
             output: run.output,
         };
         sandbox::run(&job, hiding)
+    }
+
+    /// What rustup would make of cargo in the current directory.
+    pub fn past_rustup(
+        &self,
+        environment: &[(OsString, OsString)],
+    ) -> (PathBuf, Vec<(OsString, OsString)>) {
+        // On macOS it sets other variables.
+        if sandbox::PLATFORM != Platform::Linux {
+            return (self.cargo.to_owned(), environment.to_vec());
+        }
+        Question {
+            cargo: self.cargo,
+            named: self.line.toolchain.is_some(),
+            environment,
+            directory: &self.invocation.directory,
+        }
+        .resolve()
     }
 
     /// A `--config` value that is a file's path, seen from where cargo will start.

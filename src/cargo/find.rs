@@ -220,20 +220,20 @@ fn is_shim(file: &Path) -> bool {
 }
 
 #[cfg(unix)]
-fn is_executable(metadata: &Metadata) -> bool {
+pub(super) fn is_executable(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
 }
 
 #[cfg(not(unix))]
-fn is_executable(metadata: &Metadata) -> bool {
+pub(super) fn is_executable(metadata: &Metadata) -> bool {
     metadata.is_file()
 }
 
 /// The same file by whatever name: a symbolic or a hard link.
 #[cfg(unix)]
-fn is_same_file(ours: &Path, _: &Path, metadata: &Metadata) -> bool {
+pub(super) fn is_same_file(ours: &Path, _: &Path, metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     fs::metadata(ours)
@@ -241,7 +241,7 @@ fn is_same_file(ours: &Path, _: &Path, metadata: &Metadata) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_same_file(ours: &Path, file: &Path, _: &Metadata) -> bool {
+pub(super) fn is_same_file(ours: &Path, file: &Path, _: &Metadata) -> bool {
     fs::canonicalize(ours).is_ok_and(|ours| fs::canonicalize(file).is_ok_and(|file| file == ours))
 }
 

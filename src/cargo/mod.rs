@@ -10,3 +10,4 @@ pub mod config;
 pub mod find;
 pub mod neighbours;
 mod options;
+pub mod rustup;

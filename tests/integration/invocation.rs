@@ -13,6 +13,10 @@ mod streams;
 #[cfg(target_os = "linux")]
 mod keys;
 
+// The cargo behind rustup.
+#[cfg(target_os = "linux")]
+mod rustup;
+
 // How cargo ends, and signals on the way.
 mod signals;
 
