@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::audit::Audit;
 use crate::cargo::args::CargoLine;
 use crate::cargo::config::{Config, Origin};
 use crate::cargo::rustup::Question;
@@ -123,8 +124,14 @@ impl Build<'_> {
         };
         let mut hiding = || tell(&policy, News::Hiding);
         let watch = self.options.watch();
-        let finished = self.start(&policy, &cache, &folders, &run, watch, &mut hiding)?;
-        self.reporter().tell(&finished);
+        let audit = Audit::new(&cache, watch);
+        let mut finished = self.start(&policy, &cache, &folders, &run, watch, &mut hiding)?;
+        units::package::correct(&mut finished.seen, &project.manifests);
+        let reporter = self.reporter();
+        if let Err(error) = audit.note(&finished.seen) {
+            reporter.voice.warning(format_args!("{error:#}"));
+        }
+        reporter.tell(&finished);
         Ok(finished.ended)
     }
 
@@ -153,28 +160,40 @@ impl Build<'_> {
         }
     }
 
+    /// Manifests of packages that are not cargo's own copies of a registry's.
+    fn own_manifests(&self, project: &Project) -> Vec<PathBuf> {
+        let registry = self.places.cargo_home.join("registry");
+        let manifests = project.manifests.iter();
+        manifests
+            .filter(|path| !path.starts_with(&registry))
+            .cloned()
+            .collect()
+    }
+
     /// How denials of this build are told.
     fn reporter(&self) -> Reporter {
-        let package = self.host.package.as_ref();
         Reporter {
             voice: self.voice,
             verbose: self.line.verbose > 0 || self.options.watch() == Watch::Everything,
             asked: self.options.watch() == Watch::Everything,
-            context: report::Context {
-                home: self.places.home.clone(),
-                settings: self.host.root.join("package.json"),
-                package: package.map(|package| package.name.to_string_lossy().into_owned()),
-                caches: [
-                    Some(&self.places.cargo_home),
-                    self.places.rustup_home.as_ref(),
-                ]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
-            },
+            context: self.told_to(),
             file: self.options.report.clone(),
             github: self.options.github,
+        }
+    }
+
+    /// Whom denials are told to, and about what.
+    pub fn told_to(&self) -> report::Context {
+        let package = self.host.package.as_ref();
+        let caches = [
+            Some(&self.places.cargo_home),
+            self.places.rustup_home.as_ref(),
+        ];
+        report::Context {
+            home: self.places.home.clone(),
+            settings: self.host.root.join("package.json"),
+            package: package.map(|package| package.name.to_string_lossy().into_owned()),
+            caches: caches.into_iter().flatten().cloned().collect(),
         }
     }
 
@@ -214,6 +233,10 @@ impl Build<'_> {
         let mut session = Session::new(
             policy,
             self.options.limits,
+            (
+                Audit::new(&cache, self.options.watch()),
+                self.own_manifests(&project),
+            ),
             self.options.watch(),
             // Of a single unit it means nothing that it was denied nothing.
             Reporter {
@@ -254,13 +277,17 @@ impl Build<'_> {
         }
     }
 
+    /// The cache directory, made if need be.
     fn cache(&self) -> Result<PathBuf> {
-        let path = cache::directory(
+        cache::prepare(&self.cache_place(), &self.host.root)
+    }
+
+    pub fn cache_place(&self) -> PathBuf {
+        cache::directory(
             &self.host.root,
             self.options.cache.as_deref().map(Path::as_os_str),
             self.settings,
-        );
-        cache::prepare(&path, &self.host.root)
+        )
     }
 
     fn fetch(&self, cache: &Path, folders: &Folders, offline: bool) -> Result<Fetched> {

@@ -1,6 +1,6 @@
-//! What the sandbox refused, as plain data.
+//! What a build did and what the sandbox refused, as plain data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,15 +19,45 @@ pub enum Watch {
 }
 
 /// The part of a build that cargo started for one package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Unit {
     pub kind: Kind,
     pub package: String,
     pub version: String,
+    /// Is it the compilation of a proc macro?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proc_macro: bool,
+    /// Where the package's manifest lies, unless that is too long or too odd a path.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::maybe")]
+    pub folder: Option<PathBuf>,
+}
+
+impl Unit {
+    /// The longest path of a folder in bytes: all of a unit has to fit into what the supervisor
+    /// takes.
+    const LONGEST_FOLDER: usize = 512;
+
+    /// With its folder, if that fits.
+    #[must_use]
+    pub fn at(self, folder: Option<PathBuf>) -> Self {
+        Self {
+            folder: folder.filter(|path| Self::fits(path)),
+            ..self
+        }
+    }
+
+    /// Can it be a unit's folder?
+    pub fn fits(folder: &Path) -> bool {
+        // One that JSON does not need to escape.
+        let is_odd = |letter: char| letter.is_control() || "\"\\".contains(letter);
+        folder
+            .to_str()
+            .is_some_and(|text| text.len() <= Self::LONGEST_FOLDER && !text.contains(is_odd))
+    }
 }
 
 /// What a unit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     BuildScript,
@@ -115,4 +145,25 @@ pub struct Denial {
     #[serde(flatten)]
     pub action: Action,
     pub count: u64,
+}
+
+/// What one unit did that somebody may want to know, though nothing of it was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    pub unit: Unit,
+    /// The programs that it started, besides itself.
+    #[serde(with = "text::many")]
+    pub programs: Vec<PathBuf>,
+    /// The files that it read outside of its package, of the build's results and of the system, if
+    /// everything was observed.
+    #[serde(with = "text::many")]
+    pub read: Vec<PathBuf>,
+}
+
+/// All that was observed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    pub denials: Vec<Denial>,
+    /// One for each unit.
+    pub activities: Vec<Activity>,
 }

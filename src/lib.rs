@@ -10,6 +10,7 @@
 //! functions; [`sandbox`] enforces it on each operating system.
 
 pub mod app;
+pub mod audit;
 pub mod build;
 pub mod cargo;
 pub mod commands;

@@ -3,10 +3,11 @@
 mod doctor;
 mod explain;
 mod profile;
+mod report;
 mod why;
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -55,6 +56,17 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Show what each crate did when it was last built: programs, files, what was denied
+    Report {
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        /// A file to write it to, instead of printing it
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// The package, if it is not that of the current folder
+        #[arg(long, value_name = "PATH")]
+        manifest_path: Option<OsString>,
+    },
     /// Say what this system can enforce, and what it lacks
     Doctor,
 }
@@ -63,6 +75,16 @@ enum Command {
 enum Platform {
     Linux,
     Macos,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    Table,
+    /// For programs; see docs/report.md
+    Json,
+    /// One page that needs nothing else
+    Html,
 }
 
 /// Is this call for us and not for cargo?
@@ -98,6 +120,16 @@ pub fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             arguments,
         } => profile::run(&with(invocation, arguments), platform),
         Command::Why { arguments } => why::run(&with(invocation, arguments), voice),
+        Command::Report {
+            format,
+            output,
+            manifest_path,
+        } => {
+            let path = manifest_path.map(|path| ["--manifest-path".into(), path]);
+            let mut arguments = vec!["build".into()];
+            arguments.extend(path.into_iter().flatten());
+            report::run(&with(invocation, arguments), format, output.as_deref())
+        }
         Command::Doctor => Ok(doctor::run(Options::read(invocation)?.limits)),
     }
 }

@@ -41,14 +41,14 @@ impl Reporter {
     /// Tells what was refused to something that has ended now.
     pub fn tell(&self, finished: &Finished) {
         if let Some(path) = &self.file
-            && let Err(error) = json::append(path, &finished.denials)
+            && let Err(error) = json::append(path, &finished.seen.denials)
         {
             self.voice.warning(format_args!(
                 "cannot write what was denied to `{}`: {error}",
                 path.display()
             ));
         }
-        let denials = worth_telling(&finished.denials, &self.context);
+        let denials = worth_telling(&finished.seen.denials, &self.context);
         if denials.is_empty() {
             if self.asked {
                 self.voice
@@ -83,7 +83,7 @@ impl Reporter {
 }
 
 /// The path from the home folder, as people write it.
-fn short(path: &Path, home: &Path) -> String {
+pub fn short(path: &Path, home: &Path) -> String {
     match path.strip_prefix(home) {
         Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
         Ok(rest) => format!("~/{}", harmless(rest.display())),

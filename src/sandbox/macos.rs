@@ -23,6 +23,7 @@ pub(super) use super::no_units::{
     become_unit, leave_errors, leave_sealed, read_sealed, speak_to, start_unit,
 };
 
+use crate::denial::Seen;
 use crate::error::Failure;
 use crate::policy::Policy;
 use crate::sandbox::{
@@ -117,7 +118,7 @@ pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Fin
     };
     Ok(Finished {
         ended,
-        denials: Vec::new(),
+        seen: Seen::default(),
     })
 }
 

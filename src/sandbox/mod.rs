@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::denial::{self, Denial, Watch};
+use crate::denial::{self, Seen, Watch};
 use crate::policy::Policy;
 use crate::policy::plan::Platform;
 
@@ -60,11 +60,11 @@ pub enum Ended {
     Signalled(i32),
 }
 
-/// A program that ran, and what was refused to it.
+/// A program that ran, and what was observed of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     pub ended: Ended,
-    pub denials: Vec<Denial>,
+    pub seen: Seen,
 }
 
 /// Whether the second wall on Linux is wanted.

@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
     fn answer(&self) -> Result<Ended> {
         let here = self.invocation.directory.clone();
         let finished = self.start(Path::new(""), None, vec![here], None)?.wait()?;
-        Ok(self.own.tell(&finished))
+        Ok(self.own.tell(finished))
     }
 
     fn compile(&self, destination: &Path) -> Result<Ended> {
@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
         if let Some(reader) = reader {
             forward(reader, &outputs)?;
         }
-        let ended = self.own.tell(&unit.wait()?);
+        let ended = self.own.tell(unit.wait()?);
         if ended == Ended::Exited(0) {
             outputs.deliver_all()?;
             if self.line.is_build_script() {
@@ -130,7 +130,7 @@ impl<'a> Call<'a> {
         writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
         let arguments = self.arguments(self.line.words().to_vec())?;
         let finished = self.start_with(&arguments, writable, None)?.wait()?;
-        Ok(self.own.tell(&finished))
+        Ok(self.own.tell(finished))
     }
 
     fn dependencies(&self) -> Vec<PathBuf> {
@@ -191,15 +191,18 @@ impl<'a> Call<'a> {
     fn part(&self) -> Option<Unit> {
         let told = surroundings::part(self.invocation, self.kind);
         let source = self.line.source().map(|path| self.invocation.resolve(path));
-        let Some((package, version)) = source.and_then(|source| package::of_source(&source)) else {
+        let Some(found) = source.and_then(|source| package::of_source(&source)) else {
             return told;
         };
-        let version = version.or(told.map(|told| told.version));
-        Some(Unit {
+        let version = found.version.or(told.map(|told| told.version));
+        let unit = Unit {
             kind: self.kind,
-            package,
+            package: found.name,
             version: version.unwrap_or_default(),
-        })
+            proc_macro: self.line.is_proc_macro(),
+            folder: None,
+        };
+        Some(unit.at(found.folder))
     }
 
     fn start_with(

@@ -9,7 +9,7 @@
 mod compile;
 mod out_dirs;
 mod outputs;
-mod package;
+pub mod package;
 mod rustc_line;
 mod script;
 pub mod scripts;

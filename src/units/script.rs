@@ -25,5 +25,5 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         part: surroundings::part(invocation, Kind::BuildScript),
     };
     let finished = own.finish(invocation, boxed)?;
-    Ok(own.tell(&finished))
+    Ok(own.tell(finished))
 }

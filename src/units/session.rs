@@ -12,11 +12,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audit;
 use crate::denial::Watch;
 use crate::invocation::Invocation;
 use crate::policy::Policy;
 use crate::report::Reporter;
 use crate::sandbox::{self, Finished, Limits};
+use crate::units::package;
 
 /// Holds the number of the descriptor.
 pub const VARIABLE: &str = "SANDBOXED_CARGO_SESSION";
@@ -28,6 +30,10 @@ pub struct Session {
     /// What masked files are shown as, in the order of the policy.
     masks: Vec<Vec<u8>>,
     pub limits: Limits,
+    audit: Audit,
+    /// Of packages that are not cargo's own copies.
+    #[serde(with = "crate::policy::text::many")]
+    manifests: Vec<PathBuf>,
     pub watch: Watch,
     /// The number of a descriptor that leads to where the user reads our messages: cargo keeps
     /// what a unit prints for itself.
@@ -44,6 +50,7 @@ impl Session {
     pub fn new(
         policy: Policy,
         limits: Limits,
+        (audit, manifests): (Audit, Vec<PathBuf>),
         watch: Watch,
         reporter: Reporter,
         temporary: PathBuf,
@@ -54,6 +61,8 @@ impl Session {
             masks: masks.collect(),
             policy,
             limits,
+            audit,
+            manifests,
             watch,
             errors: None,
             reporter,
@@ -70,13 +79,20 @@ impl Session {
         Ok((VARIABLE.into(), number.to_string().into()))
     }
 
-    /// Reports what was refused to a unit.
-    pub fn tell(&self, finished: &Finished) {
-        if !finished.denials.is_empty()
-            && self
-                .errors
-                .is_some_and(|number| sandbox::speak_to(number).is_ok())
+    /// Notes what a unit did, and reports what was refused to it.
+    pub fn tell(&self, finished: &mut Finished) {
+        package::correct(&mut finished.seen, &self.manifests);
+        let noted = self.audit.note(&finished.seen);
+        if noted.is_ok() && finished.seen.denials.is_empty() {
+            return;
+        }
+        if self
+            .errors
+            .is_some_and(|number| sandbox::speak_to(number).is_ok())
         {
+            if let Err(error) = noted {
+                self.reporter.voice.warning(format_args!("{error:#}"));
+            }
             self.reporter.tell(finished);
         }
     }

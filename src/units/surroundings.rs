@@ -90,9 +90,9 @@ impl Confinement {
 
     /// Tells what was refused to a unit of a cargo that is outside; of any other the one that
     /// started cargo tells.
-    pub(super) fn tell(&self, finished: &Finished) -> Ended {
+    pub(super) fn tell(&self, mut finished: Finished) -> Ended {
         if let Some(session) = &self.session {
-            session.tell(finished);
+            session.tell(&mut finished);
         }
         finished.ended
     }
@@ -179,11 +179,14 @@ pub(super) struct Boxed<'a> {
 /// For which package cargo started this, by cargo's own variables.
 pub(super) fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
     let text = |name| Some(invocation.variable(name)?.to_str()?.to_owned());
-    Some(Part {
+    let part = Part {
         kind,
         package: text("CARGO_PKG_NAME")?,
         version: text("CARGO_PKG_VERSION").unwrap_or_default(),
-    })
+        proc_macro: false,
+        folder: None,
+    };
+    Some(part.at(invocation.variable("CARGO_MANIFEST_DIR").map(PathBuf::from)))
 }
 
 /// The policy of the whole build for one unit of it.

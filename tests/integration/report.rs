@@ -14,3 +14,9 @@ mod silence;
 
 // For tools.
 mod machine;
+
+// What each crate did, as it was noted.
+mod audit;
+
+// The same as a page.
+mod page;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{process, sys};
-use crate::denial::{Action, Denial};
+use crate::denial::{Action, Activity, Denial, Seen};
 
 /// A refusal, if the attempt would have succeeded otherwise.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +35,13 @@ pub(super) fn leave(mut channel: &File, what: &impl Serialize) -> io::Result<()>
     channel.write_all(&serde_json::to_vec(what)?)
 }
 
+/// All that a supervisor noted.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Notes {
+    pub attempts: Vec<Attempt>,
+    pub activities: Vec<Activity>,
+}
+
 /// What was left there; `None` if the other process was killed before.
 pub(super) fn take<T: DeserializeOwned>(mut channel: &File) -> io::Result<Option<T>> {
     let mut text = Vec::new();
@@ -46,11 +53,14 @@ pub(super) fn take<T: DeserializeOwned>(mut channel: &File) -> io::Result<Option
     Ok(Some(serde_json::from_slice(&text)?))
 }
 
-/// What a plain cargo would have done of what was left there.
-pub(super) fn denials(channel: &File) -> io::Result<Vec<Denial>> {
-    let attempts: Vec<Attempt> = take(channel)?.unwrap_or_default();
-    let refused = attempts.into_iter().filter(Attempt::would_succeed);
-    Ok(refused.map(|attempt| attempt.denial).collect())
+/// The notes that were left there, with what a plain cargo would have done as denials.
+pub(super) fn seen(channel: &File) -> io::Result<Seen> {
+    let notes: Notes = take(channel)?.unwrap_or_default();
+    let refused = notes.attempts.into_iter().filter(Attempt::would_succeed);
+    Ok(Seen {
+        denials: refused.map(|attempt| attempt.denial).collect(),
+        activities: notes.activities,
+    })
 }
 
 impl Attempt {

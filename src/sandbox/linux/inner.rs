@@ -94,7 +94,7 @@ fn serve(
     if namespaces.is_none() {
         end_descendants()?;
     }
-    attempts::leave(told, &seen.attempts()).context("failed to tell what was denied")?;
+    attempts::leave(told, &seen.notes()).context("failed to tell what was observed")?;
     Ok(Message::Ended(ended))
 }
 

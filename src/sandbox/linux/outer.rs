@@ -78,7 +78,7 @@ fn start(
     let finished = |ended| -> Result<Finished> {
         Ok(Finished {
             ended,
-            denials: attempts::denials(&told).context("failed to read what was denied")?,
+            seen: attempts::seen(&told).context("failed to read what was observed")?,
         })
     };
     if job.limits.namespaces != Namespaces::Off {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::process::{self, Side};
 use super::{attempts, domain, inner, narrow, outer};
-use crate::denial::Denial;
+use crate::denial::Seen;
 use crate::error::one_line;
 use crate::exit;
 use crate::sandbox::{Ended, Finished, Job, Unit, Whole};
@@ -29,7 +29,7 @@ enum How {
 }
 
 impl Running {
-    /// How it ended, and what was refused to it, if that is not told of the whole build.
+    /// How it ended, and what was observed of it, if that is not told of the whole build.
     pub fn wait(self) -> Result<Finished> {
         match self.0 {
             How::Inside(mut child) => {
@@ -40,28 +40,28 @@ impl Running {
                         Some(code) => Ended::Exited(code.to_le_bytes()[0]),
                         None => Ended::Signalled(status.signal().unwrap_or(libc::SIGKILL)),
                     },
-                    denials: Vec::new(),
+                    seen: Seen::default(),
                 })
             }
             How::Whole(pid, outcome) => {
                 let ended = process::reap(pid, true).context("failed to wait for the compiler")?;
                 // Nothing, if it was killed.
                 let outcome: Outcome = attempts::take(&outcome)
-                    .context("failed to read what was denied")?
-                    .unwrap_or(Ok(Vec::new()));
-                let denials = match outcome {
-                    Ok(denials) => denials,
+                    .context("failed to read what was observed")?
+                    .unwrap_or(Ok(Seen::default()));
+                let seen = match outcome {
+                    Ok(seen) => seen,
                     Err(text) => bail!(text),
                 };
                 let (_, ended) = ended.context("failed to wait for the compiler")?;
-                Ok(Finished { ended, denials })
+                Ok(Finished { ended, seen })
             }
         }
     }
 }
 
-/// What the process that builds the sandbox tells: what was refused, or why it could not.
-type Outcome = std::result::Result<Vec<Denial>, String>;
+/// What the process that builds the sandbox tells: what was observed, or why it could not.
+type Outcome = std::result::Result<Seen, String>;
 
 pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
     let errors = unit.errors.take();
@@ -88,7 +88,7 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
             };
             let finished = run();
             let told: Outcome = match &finished {
-                Ok(finished) => Ok(finished.denials.clone()),
+                Ok(finished) => Ok(finished.seen.clone()),
                 Err(error) => Err(one_line(error)),
             };
             let _ = attempts::leave(&outcome, &told);

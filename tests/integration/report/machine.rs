@@ -51,7 +51,12 @@ fn lines_of_json() {
             connect,
             json!({
                 "version": 1,
-                "unit": { "kind": "build-script", "package": "evil", "version": "0.1.0" },
+                "unit": {
+                    "kind": "build-script",
+                    "package": "evil",
+                    "version": "0.1.0",
+                    "folder": path(&hostile.project.path("")).trim_end_matches('/'),
+                },
                 "do": "connect",
                 "address": hostile.address(),
                 "count": 1,
@@ -62,7 +67,12 @@ fn lines_of_json() {
             find("write"),
             Some(json!({
                 "version": 1,
-                "unit": { "kind": "compiler", "package": "evil", "version": "0.1.0" },
+                "unit": {
+                    "kind": "compiler",
+                    "package": "evil",
+                    "version": "0.1.0",
+                    "folder": path(&hostile.project.path("")).trim_end_matches('/'),
+                },
                 "program": "rustc",
                 "macros": ["plotter"],
                 "do": "write",

@@ -70,6 +70,8 @@ syscalls! {
     connect: 42, 203;
     creat: 85, none;
     delete_module: 176, 106;
+    execve: 59, 221;
+    execveat: 322, 281;
     fanotify_init: 300, 262;
     fanotify_mark: 301, 263;
     fchmod: 91, 52;

@@ -197,6 +197,10 @@ impl Supervisor {
             }
             Action::Nothing => Ok(Done::Performed),
             Action::Narrow(paths, unit) => {
+                let unit = unit.filter(|_| narrowing.is_none());
+                if let Some(unit) = &unit {
+                    self.observer.note_unit(unit);
+                }
                 let places = paths
                     .iter()
                     .map(|path| places::canonical(path))
@@ -231,7 +235,7 @@ impl Supervisor {
         match name {
             _ if is_file => {}
             "setsockopt" => return Some(Ok(Done::Performed)),
-            "socket" | "connect" | "bind" | "sendto" | "sendmmsg" => {}
+            "execve" | "execveat" | "socket" | "connect" | "bind" | "sendto" | "sendmmsg" => {}
             _ => return None,
         }
         let narrowing = self.narrowings.of(pid).ok().flatten();
@@ -246,6 +250,15 @@ impl Supervisor {
             return Some(Ok(Done::Continue));
         }
         Some(match name {
+            "execve" => {
+                self.observer.note_program(&who, libc::AT_FDCWD, args[0]);
+                Ok(Done::Continue)
+            }
+            "execveat" => {
+                let base = request::low_int(args[0]);
+                self.observer.note_program(&who, base, args[1]);
+                Ok(Done::Continue)
+            }
             "socket" => self.socket(&who, request),
             "connect" => match Address::read(pid, args[1], args[2]) {
                 // What is asked there is told by what is sent next.

@@ -1,11 +1,11 @@
-//! Notes what the build tries and will be refused.
+//! Notes what the build tries and will be refused, and what units do besides.
 //!
 //! Nothing here decides anything: what is noted is refused by the filter or by Landlock, and for
 //! files the kernel goes on with the call and finds out by itself. So it does not matter that the
 //! build can change its arguments, or a link, after we have looked: the report may then be wrong,
 //! and nothing else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -15,17 +15,37 @@ use super::super::sys;
 use super::narrowing::Narrowing;
 use super::places::Places;
 use super::request::Target;
-use crate::denial::{Action, Actor, Denial, Kind, Place, Unit, Watch};
+use crate::denial::{Action, Activity, Actor, Denial, Kind, Place, Unit, Watch};
 use crate::policy::{Policy, Rule};
-use crate::sandbox::linux::attempts::Attempt;
+use crate::sandbox::linux::attempts::{Attempt, Notes};
 
 /// What a hostile build can make us keep; what comes after these is not noted.
 const MOST: usize = 1000;
+
+/// How many units there may be that something is noted of.
+const MOST_UNITS: usize = 20_000;
+
+/// How many programs, and how many files, of one unit; what comes after these is not noted.
+const MOST_OF_UNIT: usize = 500;
 
 const PATH_MAX: usize = 4096;
 
 /// Names of compilers that load proc macros.
 const COMPILERS: [&str; 3] = ["rustc", "clippy-driver", "rustdoc"];
+
+/// What every program reads to be a program, and what is no file on a disk.
+const SYSTEM: [&str; 10] = [
+    "/bin",
+    "/dev",
+    "/etc/ld.so.cache",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr",
+];
 
 /// What was seen so far, and what it is judged by.
 #[derive(Debug, Default)]
@@ -36,7 +56,17 @@ pub struct Observer {
     /// Whether what lies there may be read; what lies in none of them may.
     readable: HashMap<PathBuf, bool>,
     devices: Vec<PathBuf>,
+    /// Where the build keeps what it makes.
+    own: Vec<PathBuf>,
+    activities: BTreeMap<Unit, Deeds>,
     seen: BTreeMap<(Actor, Action, Option<bool>), u64>,
+}
+
+/// What one unit did.
+#[derive(Debug, Default)]
+struct Deeds {
+    programs: BTreeSet<PathBuf>,
+    read: BTreeSet<PathBuf>,
 }
 
 impl Observer {
@@ -53,17 +83,23 @@ impl Observer {
             readable.extend(rules.iter().map(|rule| (rule.path.clone(), may)));
         }
         let path = |rule: &Rule| rule.path.clone();
-        Self {
+        let own = policy.artifacts.iter().chain([&policy.temporary]).cloned();
+        let mut observer = Self {
             level,
-            unit,
             readable,
             devices: policy.devices.iter().map(path).collect(),
-            seen: BTreeMap::new(),
+            own: own.collect(),
+            ..Self::default()
+        };
+        if let Some(unit) = &unit {
+            observer.note_unit(unit);
         }
+        observer.unit = unit;
+        observer
     }
 
     /// All that was seen.
-    pub fn attempts(self) -> Vec<Attempt> {
+    pub fn notes(self) -> Notes {
         let attempt = |((actor, action, exists), count)| Attempt {
             denial: Denial {
                 actor,
@@ -72,7 +108,72 @@ impl Observer {
             },
             exists,
         };
-        self.seen.into_iter().map(attempt).collect()
+        let activity = |(unit, deeds): (Unit, Deeds)| Activity {
+            unit,
+            programs: deeds.programs.into_iter().collect(),
+            read: deeds.read.into_iter().collect(),
+        };
+        Notes {
+            attempts: self.seen.into_iter().map(attempt).collect(),
+            activities: self.activities.into_iter().map(activity).collect(),
+        }
+    }
+
+    /// A unit has begun.
+    pub(super) fn note_unit(&mut self, unit: &Unit) {
+        if self.level != Watch::Nothing && self.activities.len() < MOST_UNITS {
+            self.activities.entry(unit.clone()).or_default();
+        }
+    }
+
+    /// Notes a program that a unit is about to become; the kernel goes on with it.
+    pub(super) fn note_program(&mut self, who: &Who<'_>, base: i32, path: u64) {
+        let Some(unit) = self.unit_of(who).cloned() else {
+            return;
+        };
+        let Some(path) = who.path(base, path) else {
+            return;
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_unit = match unit.kind {
+            Kind::BuildScript => {
+                let is_script = ["build_script_", "build-script-"]
+                    .iter()
+                    .any(|part| name.contains(part));
+                is_script && self.own.iter().any(|own| path.starts_with(own))
+            }
+            Kind::Compiler | Kind::Documenter => COMPILERS.contains(&&*name),
+        };
+        // A shell tries each folder of PATH.
+        if !is_unit && path.is_file() && self.may_read(&path) {
+            self.deed(&unit, path, |deeds| &mut deeds.programs);
+        }
+    }
+
+    fn deed(&mut self, unit: &Unit, path: PathBuf, of: fn(&mut Deeds) -> &mut BTreeSet<PathBuf>) {
+        if let Some(deeds) = self.activities.get_mut(unit) {
+            let paths = of(deeds);
+            if paths.len() < MOST_OF_UNIT {
+                paths.insert(path);
+            }
+        }
+    }
+
+    /// Notes a file that a unit may read, if that is more than every unit needs.
+    fn note_read(&mut self, who: &Who<'_>, path: &Path) {
+        let Some(unit) = self.unit_of(who).cloned() else {
+            return;
+        };
+        let needed = SYSTEM.iter().any(|folder| path.starts_with(folder))
+            || self.own.iter().any(|own| path.starts_with(own))
+            || unit
+                .folder
+                .as_ref()
+                .is_some_and(|own| path.starts_with(own))
+            || who.toolchain().is_some_and(|own| path.starts_with(own));
+        if !needed && path.is_file() {
+            self.deed(&unit, path.to_owned(), |deeds| &mut deeds.read);
+        }
     }
 
     pub(super) fn level(&self) -> Watch {
@@ -121,6 +222,9 @@ impl Observer {
         // A link in there that leads out is not seen; looking for one each time would cost more
         // than all the rest.
         if allowed(&asked) {
+            if matches!(call.what, What::Read) {
+                self.note_read(who, &asked);
+            }
             return;
         }
         let path = resolved(&asked, call.follow);
@@ -152,11 +256,14 @@ impl Observer {
         self.devices.iter().any(|device| path.starts_with(device))
     }
 
+    /// The unit that a process belongs to.
+    fn unit_of<'a>(&'a self, who: &Who<'a>) -> Option<&'a Unit> {
+        let told = who.narrowing.and_then(Narrowing::unit);
+        told.or(self.unit.as_ref())
+    }
+
     fn actor(&self, who: &Who<'_>) -> Actor {
-        let unit = who
-            .narrowing
-            .and_then(Narrowing::unit)
-            .or(self.unit.as_ref());
+        let unit = self.unit_of(who);
         let compiles = unit.is_some_and(|unit| unit.kind != Kind::BuildScript);
         Actor {
             unit: unit.cloned(),
@@ -201,21 +308,25 @@ impl Who<'_> {
         program(self.pid)
     }
 
-    /// The crates of the proc macros that the compiler has loaded.
-    fn macros(&self) -> Vec<String> {
+    /// The folder that holds the libraries of a compiler, which its linker reads as well.
+    fn toolchain(&self) -> Option<PathBuf> {
+        let path = fs::read_link(format!("/proc/{}/exe", self.compiler()?)).ok()?;
+        Some(path.parent()?.parent()?.to_owned())
+    }
+
+    /// The compiler that this is, or that started it.
+    fn compiler(&self) -> Option<i32> {
         // A linker, or what a macro started, is not far below it.
         const FAR: usize = 16;
-        let mut pid = self.pid;
-        for _ in 0..FAR {
-            if COMPILERS.contains(&program(pid).as_str()) {
-                return loaded(pid);
-            }
-            match parent(pid) {
-                Some(above) if above > 0 => pid = above,
-                _ => break,
-            }
-        }
-        Vec::new()
+        let above = |pid: &i32| parent(*pid).filter(|above| *above > 0);
+        std::iter::successors(Some(self.pid), above)
+            .take(FAR)
+            .find(|pid| COMPILERS.contains(&program(*pid).as_str()))
+    }
+
+    /// The crates of the proc macros that the compiler has loaded.
+    fn macros(&self) -> Vec<String> {
+        self.compiler().map(loaded).unwrap_or_default()
     }
 }
 

@@ -112,4 +112,9 @@ pub(super) const ROWS: &[Row] = &[
         "Landlock scopes signals from ABI 6 on; below, the supervisor sends those that stay inside",
     )
     .only(When::Signals),
+    notify(
+        &[nr::execve, nr::execveat],
+        "the supervisor notes which programs a unit starts; the kernel goes on in any case",
+    )
+    .only(When::WatchedChanges),
 ];
