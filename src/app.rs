@@ -362,7 +362,7 @@ impl<'a> Call<'a> {
 }
 
 /// An empty folder that stands for the project where there is none.
-fn own_folder() -> Result<PathBuf> {
+pub fn own_folder() -> Result<PathBuf> {
     let folder = dirs::cache_dir()
         .context("this system has no folder for caches")?
         .join("sandboxed-cargo");
@@ -390,7 +390,7 @@ fn project(host: &Host) -> Vec<PathBuf> {
     project
 }
 
-fn real_cargo(
+pub fn real_cargo(
     invocation: &Invocation,
     places: Option<&Places>,
     project: &[PathBuf],

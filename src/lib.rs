@@ -27,6 +27,8 @@ pub mod prefetch;
 pub mod project;
 pub mod report;
 pub mod sandbox;
+#[cfg(unix)]
+pub mod self_test;
 pub mod switch;
 pub mod targets;
 pub mod units;

@@ -2,18 +2,33 @@
 
 use std::fmt::Write as _;
 
+use crate::app;
 use crate::exit;
+use crate::invocation::Invocation;
 use crate::message;
 use crate::sandbox::{self, Capability, Ended, Limits, State};
 
 /// Ends with our own status if builds cannot run here.
-pub(super) fn run(limits: Limits) -> Ended {
-    let capabilities = sandbox::capabilities(limits);
+pub(super) fn run(invocation: &Invocation, limits: Limits) -> Ended {
+    let mut capabilities = sandbox::capabilities(limits);
+    capabilities.push(match app::real_cargo(invocation, None, &[]) {
+        Ok(path) => capability("cargo", path.display().to_string(), State::Enforced),
+        Err(error) => {
+            let remedy = "put the real cargo on PATH";
+            capability("cargo", format!("{error:#}"), State::Missing { remedy })
+        }
+    });
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    capabilities.push(capability("version", version, State::Enforced));
     message::output(&text(&capabilities));
     let missing = capabilities
         .iter()
         .any(|one| matches!(one.state, State::Missing { .. }));
     Ended::Exited(if missing { exit::FAILURE } else { 0 })
+}
+
+fn capability(name: &'static str, found: String, state: State) -> Capability {
+    Capability { name, found, state }
 }
 
 fn text(capabilities: &[Capability]) -> String {

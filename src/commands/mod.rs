@@ -4,6 +4,8 @@ mod doctor;
 mod explain;
 mod profile;
 mod report;
+#[cfg(unix)]
+mod self_test;
 mod why;
 
 use std::ffi::{OsStr, OsString};
@@ -66,6 +68,13 @@ enum Command {
         /// The package, if it is not that of the current folder
         #[arg(long, value_name = "PATH")]
         manifest_path: Option<OsString>,
+    },
+    /// Try the documented attacks on this machine, against canaries in a folder of their own
+    #[cfg(unix)]
+    SelfTest {
+        /// The cargo to test, such as the one first on PATH; this program if not given
+        #[arg(long, value_name = "PATH")]
+        cargo: Option<PathBuf>,
     },
     /// Say what this system can enforce, and what it lacks
     Doctor,
@@ -130,7 +139,9 @@ pub fn run(invocation: &Invocation, voice: Voice) -> Result<Ended> {
             arguments.extend(path.into_iter().flatten());
             report::run(&with(invocation, arguments), format, output.as_deref())
         }
-        Command::Doctor => Ok(doctor::run(Options::read(invocation)?.limits)),
+        #[cfg(unix)]
+        Command::SelfTest { cargo } => self_test::run(invocation, voice, cargo),
+        Command::Doctor => Ok(doctor::run(invocation, Options::read(invocation)?.limits)),
     }
 }
 

@@ -3,8 +3,8 @@
 #[cfg(unix)]
 pub use unix::{
     Names, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
-    make_accessible, mark_in_use, names, open_folder, open_regular, place, program_permissions,
-    same, with_usual_mode,
+    listen_abstract, make_accessible, mark_in_use, names, open_folder, open_regular, place,
+    program_permissions, same, with_usual_mode,
 };
 
 #[cfg(not(unix))]
@@ -20,6 +20,7 @@ mod unix {
     use std::io;
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+    use std::os::unix::net::UnixListener;
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -93,6 +94,21 @@ mod unix {
         } else {
             Err(io::ErrorKind::InvalidInput.into())
         }
+    }
+
+    /// A socket that has a name and no file, where the system has such (unix(7)).
+    pub fn listen_abstract(name: &str) -> io::Result<Option<UnixListener>> {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::linux::net::SocketAddrExt;
+            use std::os::unix::net::SocketAddr;
+
+            let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
+            listener.set_nonblocking(true)?;
+            Ok(Some(listener))
+        }
+        #[cfg(not(target_os = "linux"))]
+        Ok(None.filter(|_: &UnixListener| name.is_empty()))
     }
 
     /// Opens a folder as a mere handle where the system has such.

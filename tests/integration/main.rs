@@ -44,6 +44,10 @@ mod units;
 #[cfg(target_os = "linux")]
 mod report;
 
+// The documented attacks, as users can try them.
+#[cfg(target_os = "linux")]
+mod self_test;
+
 // Bad input and systems that cannot confine a build: exact errors, and nothing is left behind.
 #[cfg(unix)]
 mod messages;
