@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::state::{State, changes, state};
 use super::world::{Cargo, beginning, workspace};
 use crate::support::project::{Project, write};
+use crate::support::{skip, toolchain};
 
 const WHO: [&str; 2] = ["script", "macro"];
 
@@ -145,11 +146,14 @@ fn attack(cargo: Cargo, command: &[&str]) {
     if !cargo.is_possible() {
         return;
     }
+    let program = format!("cargo-{}", command[0]);
+    if ["clippy", "nextest"].contains(&command[0]) && !toolchain::has(&program) {
+        return skip(command[0], &format!("{program} is not installed"));
+    }
     let project = workspace();
-    let profile = if command[0] == "bench" {
-        "release"
-    } else {
-        "debug"
+    let profile = match command[0] {
+        "bench" | "install" => "release",
+        _ => "debug",
     };
     let run = |arguments: &[&str]| cargo.of(&project).env("ATTACK_PLAN", "").args(arguments);
     let all = ["build", "--workspace", "--all-targets", "--profile"];
@@ -275,8 +279,11 @@ macro_rules! commands {
 commands! {
     build ["build", "-p", "user"];
     check ["check", "-p", "user"];
+    clippy ["clippy", "-p", "user"];
     doc ["doc", "-p", "user", "--no-deps"];
     test ["test", "-p", "user"];
     run ["run", "-p", "user"];
     bench ["bench", "-p", "user"];
+    install ["install", "--path", "user", "--offline", "--force", "--root", "installed"];
+    nextest ["nextest", "run", "-p", "user"];
 }
