@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -23,16 +23,19 @@ use crate::sandbox::files;
 /// Holds a file per library of a proc macro, with the paths of its folders as lines.
 const NOTES: &str = ".sandboxed-cargo-macros";
 
-/// Notes the folders that `library`, just compiled, has in it.
+/// Notes the folders that `library`, just compiled, has in it. There is none where `cargo check` asked
+/// for metadata only.
 pub(super) fn note(library: &Path) -> Result<()> {
     let failed = || format!("failed to look for `OUT_DIR` in `{}`", library.display());
     let (Some(deps), Some(name)) = (library.parent(), library.file_name()) else {
         return Ok(());
     };
     let mut bytes = Vec::new();
-    files::open_regular(library)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .with_context(failed)?;
+    let read = files::open_regular(library).and_then(|mut file| file.read_to_end(&mut bytes));
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        read => read.with_context(failed)?,
+    };
     let folders = deps
         .parent()
         .map(|profile| named(&bytes, &profile.join("build")))

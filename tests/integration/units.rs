@@ -24,3 +24,6 @@ mod out_dirs;
 
 // The same results as under plain cargo.
 mod honest;
+
+// What an editor asks of cargo.
+mod editors;

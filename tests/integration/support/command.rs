@@ -28,6 +28,18 @@ impl Run {
         }
     }
 
+    /// The same by another program; before any argument.
+    pub(crate) fn by(self, program: impl AsRef<OsStr>) -> Self {
+        let mut run = Self::new(program.as_ref(), &self.root);
+        for (name, value) in self.command.get_envs() {
+            run.command.env(name, value.unwrap_or_default());
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            run.command.current_dir(folder);
+        }
+        run
+    }
+
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
         self
