@@ -120,6 +120,9 @@ pub struct Unit<'a> {
     pub environment: &'a [(OsString, OsString)],
     /// Folders.
     pub writable: &'a [PathBuf],
+    /// That of them which is shared with other units, so that nothing but files and folders may be
+    /// made in it: an unsandboxed program would follow a link.
+    pub shared: Option<&'a Path>,
     /// Which part of the build it is.
     pub part: Option<&'a denial::Unit>,
     /// Where its standard error goes, if not where ours goes.

@@ -120,17 +120,18 @@ impl<'a> Call<'a> {
 
     /// rustdoc merges its pages into one folder for all crates, which is therefore writable whole.
     fn document(&self) -> Result<Ended> {
-        let mut writable = Vec::new();
-        if let Some(folder) = self.line.pages() {
-            let folder = self.invocation.resolve(folder);
-            fs::create_dir_all(&folder)
+        let pages = self.line.pages();
+        let pages = pages.map(|folder| self.invocation.resolve(folder));
+        if let Some(folder) = &pages {
+            fs::create_dir_all(folder)
                 .with_context(|| format!("failed to create `{}`", folder.display()))?;
-            writable.push(folder);
         }
+        let mut writable: Vec<PathBuf> = pages.iter().cloned().collect();
         writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
         let arguments = self.arguments(self.line.words().to_vec())?;
-        let finished = self.start_with(&arguments, writable, None)?.wait()?;
-        Ok(self.own.tell(finished))
+        let boxed = self.boxed(&arguments, writable, pages);
+        let unit = self.own.start(self.invocation, boxed, None)?;
+        Ok(self.own.tell(unit.wait()?))
     }
 
     fn dependencies(&self) -> Vec<PathBuf> {
@@ -164,7 +165,9 @@ impl<'a> Call<'a> {
         errors: Option<io::PipeWriter>,
     ) -> Result<sandbox::Running> {
         let words = self.line.redirected(results, incremental);
-        self.start_with(&self.arguments(words)?, writable, errors)
+        let arguments = self.arguments(words)?;
+        let boxed = self.boxed(&arguments, writable, None);
+        self.own.start(self.invocation, boxed, errors)
     }
 
     /// The arguments, in a file again where they came from one.
@@ -205,19 +208,19 @@ impl<'a> Call<'a> {
         Some(unit.at(found.folder))
     }
 
-    fn start_with(
-        &self,
-        arguments: &[OsString],
+    fn boxed<'b>(
+        &'b self,
+        arguments: &'b [OsString],
         writable: Vec<PathBuf>,
-        errors: Option<io::PipeWriter>,
-    ) -> Result<sandbox::Running> {
-        let boxed = Boxed {
+        shared: Option<PathBuf>,
+    ) -> Boxed<'b> {
+        Boxed {
             program: &self.program,
             arguments,
             writable,
+            shared,
             part: self.part(),
-        };
-        self.own.start(self.invocation, boxed, errors)
+        }
     }
 }
 

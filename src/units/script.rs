@@ -22,6 +22,7 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         program: &real,
         arguments: &invocation.arguments,
         writable: vec![out],
+        shared: None,
         part: surroundings::part(invocation, Kind::BuildScript),
     };
     let finished = own.finish(invocation, boxed)?;

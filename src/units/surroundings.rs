@@ -108,9 +108,11 @@ impl Confinement {
             program,
             arguments,
             mut writable,
+            shared,
             part,
         } = boxed;
-        let shared = shared_temporary(&writable);
+        let shared = shared.as_deref();
+        let temporary_of_all = shared_temporary(&writable);
         // Nothing else than a pipe is granted by this name, which a crate could have set.
         let pipe = jobserver::named_pipe(&invocation.environment);
         writable.extend(pipe.filter(|path| files::is_named_pipe(path)));
@@ -119,12 +121,13 @@ impl Confinement {
         launcher::restore(&mut environment);
         set(&mut environment, "TMPDIR", self.temporary().as_os_str());
         let Some(session) = &self.session else {
-            writable.extend(shared);
+            writable.extend(temporary_of_all);
             return start(Unit {
                 program,
                 arguments,
                 environment: &environment,
                 writable: &writable,
+                shared,
                 part: part.as_ref(),
                 errors,
                 whole: None,
@@ -148,6 +151,7 @@ impl Confinement {
             arguments,
             environment: &environment,
             writable: &writable,
+            shared,
             part: part.as_ref(),
             errors,
             whole: Some(Whole {
@@ -173,6 +177,8 @@ pub(super) struct Boxed<'a> {
     pub(super) arguments: &'a [OsString],
     /// Folders, beside temporary ones.
     pub(super) writable: Vec<PathBuf>,
+    /// That of them which other units write as well.
+    pub(super) shared: Option<PathBuf>,
     pub(super) part: Option<Part>,
 }
 

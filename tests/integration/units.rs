@@ -19,6 +19,9 @@ mod programs;
 // What a unit leaves in the folder of its results.
 mod private;
 
+// What a unit leaves among the pages of all crates.
+mod pages;
+
 // What macros keep in an `OUT_DIR`.
 mod out_dirs;
 

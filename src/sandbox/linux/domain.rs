@@ -111,8 +111,9 @@ pub(super) fn exposed(policy: &Policy) -> Vec<&Path> {
 }
 
 /// A domain for one program inside that of [`restrict`], which decides about all else: it writes
-/// in these folders only, and signals nobody outside.
-pub(super) fn unit(writable: &[&Path]) -> Result<OwnedFd> {
+/// in these folders only, makes nothing but files and folders in `shared`, and signals nobody
+/// outside.
+pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<OwnedFd> {
     let kernel = usable_abi(None).context("failed to ask for the Landlock version")?;
     let abi = abi(kernel);
     let write = AccessFs::from_write(abi);
@@ -127,8 +128,10 @@ pub(super) fn unit(writable: &[&Path]) -> Result<OwnedFd> {
         abi,
         listed: Listed::default(),
     };
+    let special = AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock;
     for path in writable {
-        rules.allow(path, write)?;
+        let is_shared = shared == Some(*path);
+        rules.allow(path, if is_shared { write & !special } else { write })?;
     }
     // Which of them are there, the domain around this one has decided.
     for device in ["/dev/null", "/dev/zero", "/dev/full"] {

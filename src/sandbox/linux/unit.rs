@@ -136,7 +136,8 @@ fn failure(unit: &Unit<'_>) -> String {
 /// The program, which confines itself before it becomes that.
 fn confined(unit: &Unit<'_>) -> Result<Command> {
     let places: Vec<&Path> = unit.writable.iter().map(PathBuf::as_path).collect();
-    let domain = domain::unit(&places).context("failed to prepare a Landlock domain")?;
+    let domain =
+        domain::unit(&places, unit.shared).context("failed to prepare a Landlock domain")?;
     // The supervisor knows no place that is not there.
     let writable = unit.writable.iter().filter(|path| path.exists());
     let writable: Vec<PathBuf> = writable.cloned().collect();

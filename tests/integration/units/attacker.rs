@@ -137,6 +137,10 @@ fn act(what: &str, path: &Path, spare: &Path) -> io::Result<()> {
             fs::write(spare, "evil")?;
             link(spare, path, 0)
         }
+        "bring-symlink" => {
+            symlink("/etc/passwd", spare)?;
+            fs::rename(spare, path)
+        }
         "symlink" => symlink("/etc/passwd", path),
         "fifo" => check(unsafe { mkfifo(text(path).as_ptr(), 0o600) }),
         "mkdir" => fs::create_dir(path),

@@ -29,15 +29,12 @@ enum Way {
 }
 
 fn check(project: &Project, cargo: Cargo, way: Way) -> Run {
-    let run = match cargo {
-        Cargo::Plain => cargo.of(project),
-        _ => {
-            let shim = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/cargo");
-            cargo
-                .of(project)
-                .by(shim)
-                .env("SANDBOXED_CARGO", env!("CARGO_BIN_EXE_sandboxed-cargo"))
-        }
+    let run = if cargo == Cargo::Plain {
+        cargo.of(project)
+    } else {
+        let shim = concat!(env!("CARGO_MANIFEST_DIR"), "/shim/cargo");
+        let run = cargo.of(project).by(shim);
+        run.env("SANDBOXED_CARGO", env!("CARGO_BIN_EXE_sandboxed-cargo"))
     };
     let run = run.args(CHECK).arg("--manifest-path");
     let run = run.arg(project.path("Cargo.toml"));
