@@ -200,10 +200,12 @@ fn our_own_commands() {
     let usage = "Usage: sandboxed-cargo sandbox <COMMAND>\n\
                  \n\
                  Commands:\n  \
-                 explain  Say what would happen for these cargo arguments, and why; nothing is built\n  \
-                 profile  Print the policy as a system would enforce it\n  \
-                 why      Build with everything observed, and say what was denied, to whom and why\n  \
-                 doctor   Say what this system can enforce, and what it lacks\n\
+                 explain    Say what would happen for these cargo arguments, and why; nothing is built\n  \
+                 profile    Print the policy as a system would enforce it\n  \
+                 why        Build with everything observed, and say what was denied, to whom and why\n  \
+                 report     Show what each crate did when it was last built: programs, files, what was denied\n  \
+                 self-test  Try the documented attacks on this machine, against canaries in a folder of their own\n  \
+                 doctor     Say what this system can enforce, and what it lacks\n\
                  \n\
                  Options:\n  -h, --help  Print help\n";
     let more = "\nFor more information, try '--help'.\n";

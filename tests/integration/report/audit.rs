@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use super::hostile::{Attempt, Hostile, path};
+use super::hostile::{Attempt, Hostile, behind, path};
 use crate::support::toolchain;
 
 fn attempts(hostile: &Hostile) -> Vec<Attempt> {
@@ -32,7 +32,7 @@ fn of<'a>(overview: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn what_each_crate_did() {
-    for command in ["build", "test", "run"] {
+    for (command, wall) in ["build", "test", "run"].into_iter().flat_map(behind) {
         let hostile = Hostile::new();
         let attempts = attempts(&hostile);
         hostile.project.file("notes", "x");
@@ -40,6 +40,7 @@ fn what_each_crate_did() {
             hostile
                 .with(hostile.project.sandboxed(), &attempts)
                 .env("SANDBOXED_CARGO_WATCH", watch)
+                .env("SANDBOXED_CARGO_NAMESPACES", wall)
                 .arg(command)
                 .success();
         };

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use crate::support::command::{Finished, Run};
-use crate::support::project::Project;
+use crate::support::project::{self, Project};
 use crate::support::{skip, system};
 
 /// Each line of `ATTEMPTS` is who, what and on what; a file per attempt that worked goes to `DONE`,
@@ -134,12 +134,24 @@ impl Hostile {
 /// Ours, behind each wall that there is.
 pub(super) fn walls() -> impl Iterator<Item = &'static str> {
     ["off", "require"].into_iter().filter(|wall| {
-        let possible = *wall == "off" || system::has_namespaces();
-        if !possible {
-            skip("both walls", "this system refuses namespaces");
+        if *wall == "off" {
+            return true;
         }
-        possible
+        if !system::has_namespaces() {
+            skip("both walls", "this system refuses namespaces");
+            return false;
+        }
+        if project::is_in_private_folder() {
+            skip("both walls", "the target folder lies in the temporary one");
+            return false;
+        }
+        true
     })
+}
+
+/// A command, behind each wall that there is.
+pub(super) fn behind(command: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    walls().map(move |wall| (command, wall))
 }
 
 /// The lines that begin with one of these, as they stand.

@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::hostile::{Attempt, Hostile, denials, path};
+use super::hostile::{Attempt, Hostile, behind, denials, path};
 
 fn attempts(hostile: &Hostile) -> [Attempt; 2] {
     [
@@ -21,7 +21,7 @@ fn attempts(hostile: &Hostile) -> [Attempt; 2] {
 
 #[test]
 fn lines_of_json() {
-    for command in ["build", "run"] {
+    for (command, wall) in ["build", "run"].into_iter().flat_map(behind) {
         let hostile = Hostile::new();
         let attempts = attempts(&hostile);
         // It is added to.
@@ -29,6 +29,7 @@ fn lines_of_json() {
         let run = hostile
             .with(hostile.project.sandboxed(), &attempts)
             .env("SANDBOXED_CARGO_REPORT", "denied.jsonl")
+            .env("SANDBOXED_CARGO_NAMESPACES", wall)
             .arg(command)
             .success();
         let text = fs::read_to_string(hostile.project.path("denied.jsonl")).unwrap();
