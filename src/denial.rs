@@ -113,6 +113,14 @@ pub enum Action {
     Remove(Place),
     /// To change mode, owner, times or other attributes.
     Alter(Place),
+    /// To send a signal to a process, or to several.
+    Signal {
+        process: String,
+    },
+    /// To trace a process, to look into its memory, or to change its limits or priority.
+    Control {
+        process: String,
+    },
 }
 
 impl Action {

@@ -44,7 +44,7 @@ pub struct Crate {
 pub struct Denied {
     pub text: String,
     pub count: u64,
-    /// Or else it concerned files.
+    /// Or else it concerned files or processes.
     pub network: bool,
 }
 
@@ -57,7 +57,7 @@ impl Crate {
             || self.read.as_ref().is_some_and(|read| !read.is_empty())
     }
 
-    /// How often something was refused, of the network or of files.
+    /// How often something was refused, of the network or of all else.
     pub fn denials(&self, network: bool) -> u64 {
         let of_kind = self.denied.iter().filter(|one| one.network == network);
         of_kind.map(|denied| denied.count).sum()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::overview::{Crate, Overview};
 
-const HEAD: [&str; 6] = ["crate", "runs", "programs", "read", "network", "files"];
+const HEAD: [&str; 6] = ["crate", "runs", "programs", "read", "network", "other"];
 
 /// `now` is in milliseconds since 1970.
 pub fn table(overview: &Overview, now: u64) -> String {

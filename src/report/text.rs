@@ -54,10 +54,14 @@ pub fn help(denial: &Denial, context: &Context) -> String {
             short(&place.path, &context.home),
         ),
         action => {
-            let instead = if action.is_network() {
-                "ship what the build needs with the package, or fetch it before"
-            } else {
-                "a build writes to `OUT_DIR` and `TMPDIR`"
+            let instead = match action {
+                Action::Signal { .. } | Action::Control { .. } => {
+                    "a unit signals what it started itself, and traces nobody"
+                }
+                action if action.is_network() => {
+                    "ship what the build needs with the package, or fetch it before"
+                }
+                _ => "a build writes to `OUT_DIR` and `TMPDIR`",
             };
             match &context.package {
                 Some(package) => format!(
@@ -152,6 +156,8 @@ fn what(action: &Action, context: &Context) -> String {
         Action::Create(place) => format!("creating {}", path(place)),
         Action::Remove(place) => format!("removing or renaming {}", path(place)),
         Action::Alter(place) => format!("changing the attributes of {}", path(place)),
+        Action::Signal { process } => format!("sending a signal to {}", harmless(process)),
+        Action::Control { process } => format!("tracing or changing {}", harmless(process)),
     }
 }
 
@@ -159,6 +165,8 @@ fn why(action: &Action) -> &'static str {
     match action {
         action if action.is_network() => "a build has no network",
         Action::Read(_) => "it may hold secrets, and no build needs it",
+        Action::Signal { .. } => "it is no process of this unit's",
+        Action::Control { .. } => "a build leaves processes alone",
         _ => "it is not this unit's to change",
     }
 }

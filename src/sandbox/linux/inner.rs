@@ -84,6 +84,7 @@ fn serve(
                 writable(job, namespaces.is_some()),
                 protected(job),
             )
+            .sending_signals(options(job, usable_abi(job)?).signals)
             .watching(Observer::new(job.watch, job.policy, job.part.cloned())),
         ),
         // It failed, and has told so itself.
@@ -210,16 +211,10 @@ fn become_program(
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
         process::keep_capabilities(keep).context("failed to drop capabilities")?;
-        let abi = domain::usable_abi(job.limits.landlock)
-            .context("failed to ask for the Landlock version")?;
+        let abi = usable_abi(job)?;
         domain::restrict(job.policy, exposed, replaced, abi)
             .context("failed to set up Landlock")?;
-        let options = Options {
-            network: job.policy.network,
-            truncate: abi < 3,
-            signals: abi < 6,
-            watch: job.watch,
-        };
+        let options = options(job, abi);
         let arch = Arch::native().context("there is no system call table for this architecture")?;
         let filter = seccomp::filter(arch, options);
         let listener = seccomp::install_with_listener(&filter)
@@ -238,6 +233,20 @@ fn become_program(
     ));
     let error = process::execute(job.program, job.arguments, &environment);
     anyhow!(error).context(format!("failed to start `{}`", job.program.display()))
+}
+
+fn usable_abi(job: &Job<'_>) -> Result<i32> {
+    domain::usable_abi(job.limits.landlock).context("failed to ask for the Landlock version")
+}
+
+/// What the filter has to do where this version of Landlock does not.
+fn options(job: &Job<'_>, abi: i32) -> Options {
+    Options {
+        network: job.policy.network,
+        truncate: abi < 3,
+        signals: abi < 6,
+        watch: job.watch,
+    }
 }
 
 /// The descriptors of a surrounding `make`'s jobserver that are open, and pipes.

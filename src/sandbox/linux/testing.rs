@@ -110,7 +110,8 @@ fn confine(filter: &[libc::sock_filter], socket: BorrowedFd<'_>) -> io::Result<(
 fn serve(wall: &Wall, socket: BorrowedFd<'_>, child: i32) {
     let listener: OwnedFd = sys::receive_fd(socket).unwrap();
     let process = sys::pidfd_open(child).unwrap();
-    let mut supervisor = Supervisor::new(listener, wall.writable.clone(), wall.protected.clone());
+    let mut supervisor = Supervisor::new(listener, wall.writable.clone(), wall.protected.clone())
+        .sending_signals(wall.options.signals);
     loop {
         let mut polled = [supervisor.fd(), process.as_fd()].map(|fd| libc::pollfd {
             fd: fd.as_raw_fd(),

@@ -175,7 +175,7 @@ fn table() {
     };
     assert_eq!(
         columns(rest[1]),
-        ["crate", "runs", "programs", "read", "network", "files"]
+        ["crate", "runs", "programs", "read", "network", "other"]
     );
     let evil = columns(rest[2]);
     assert_eq!(evil[..3], ["evil", "0.1.0", "script"]);

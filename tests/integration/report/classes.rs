@@ -1,7 +1,7 @@
-use super::hostile::{Attempt, Hostile, denials, lines, path, walls};
+use super::hostile::{Attempt, Bystander, Hostile, denials, lines, path, walls};
 
 /// What is tried, and the rest of the line that tells of it.
-fn all(hostile: &Hostile, who: &'static str) -> Vec<(Attempt, String)> {
+fn all(hostile: &Hostile, who: &'static str, bystander: u32) -> Vec<(Attempt, String)> {
     let home = |name: &str| path(&hostile.project.home(name));
     let host = |name: &str| path(&hostile.project.path(name));
     let socket = home("socket");
@@ -76,6 +76,20 @@ fn all(hostile: &Hostile, who: &'static str) -> Vec<(Attempt, String)> {
             altered.0,
             format!("changing the attributes of {}: {files}", altered.1),
         ),
+        (
+            "signal",
+            bystander.to_string(),
+            format!(
+                "sending a signal to process {bystander} (`sleep`): it is no process of this unit's"
+            ),
+        ),
+        (
+            "control",
+            bystander.to_string(),
+            format!(
+                "tracing or changing process {bystander} (`sleep`): a build leaves processes alone"
+            ),
+        ),
     ]
     .into_iter()
     .map(|(what, on, line)| (Attempt { who, what, on }, line))
@@ -88,7 +102,11 @@ fn check(who: &'static str, actor: &str, command: &str) {
         let hostile = Hostile::new();
         let _socket =
             std::os::unix::net::UnixListener::bind(hostile.project.home("socket")).unwrap();
-        let (attempts, told): (Vec<_>, Vec<_>) = all(&hostile, who).into_iter().unzip();
+        let bystander = Bystander::start();
+        let all = all(&hostile, who, bystander.pid());
+        let (attempts, told): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        // Behind both walls there is no such process.
+        let sees = |line: &&String| wall == "off" || !line.contains("`sleep`");
         let run = hostile
             .with(hostile.project.sandboxed(), &attempts)
             .env("SANDBOXED_CARGO_NAMESPACES", wall)
@@ -100,6 +118,7 @@ fn check(who: &'static str, actor: &str, command: &str) {
         let mut expected: Vec<String> = told
             .iter()
             .filter(|line| !line.is_empty())
+            .filter(sees)
             .map(|line| format!("warning: the sandbox kept {actor} from {line}"))
             .collect();
         // What a file would have been renamed to.
@@ -112,7 +131,7 @@ fn check(who: &'static str, actor: &str, command: &str) {
         found.sort();
         assert_eq!(found, expected, "{wall}{run:#}");
         let settings = "~/work/host/package.json";
-        let helps = [
+        let mut helps = vec![
             "help: ship what the build needs with the package, or fetch it before; if you did not \
              expect it, look at the crate's source"
                 .to_owned(),
@@ -124,6 +143,11 @@ fn check(who: &'static str, actor: &str, command: &str) {
              crate's source"
                 .to_owned(),
         ];
+        if wall == "off" {
+            let own = "help: a unit signals what it started itself, and traces nobody; if you did \
+                       not expect it, look at the crate's source";
+            helps.push(own.to_owned());
+        }
         assert_eq!(lines(&run, &["help: "]), helps, "{run:#}");
         // The control: without the sandbox every attempt works.
         assert_eq!(hostile.control(&attempts), attempts.len(), "{run:#}");

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Child, Command};
 
 use crate::support::command::{Finished, Run};
 use crate::support::project::{self, Project};
@@ -13,8 +14,18 @@ const ATTEMPTS: &str = r#"
 use std::{fs, io, net, path::Path, process::Command};
 use std::os::unix::{fs as unix, net::UnixStream};
 
+unsafe extern "C" {
+    fn kill(pid: i32, signal: i32) -> i32;
+    fn prlimit(pid: i32, resource: u32, new: *const [u64; 2], old: *mut [u64; 2]) -> i32;
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 fn attempt(what: &str, on: &str) -> io::Result<()> {
     let name = Path::new(on);
+    let pid = on.parse().unwrap_or(i32::MAX);
     match what {
         "connect" => net::TcpStream::connect(on).map(drop),
         "send" => net::UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", on).map(drop),
@@ -29,6 +40,8 @@ fn attempt(what: &str, on: &str) -> io::Result<()> {
         "unlink" => fs::remove_file(on),
         "rename" => fs::rename(on, name.with_extension("renamed")),
         "chmod" => fs::set_permissions(on, std::os::unix::fs::PermissionsExt::from_mode(0o777)),
+        "signal" => check(unsafe { kill(pid, 0) }),
+        "control" => check(unsafe { prlimit(pid, 7, std::ptr::null(), &mut [0; 2]) }),
         "shell" => match Command::new("/bin/sh").args(["-c", on]).status()?.success() {
             true => Ok(()),
             false => Err(io::ErrorKind::Other.into()),
@@ -54,6 +67,26 @@ pub(super) struct Attempt {
     pub(super) who: &'static str,
     pub(super) what: &'static str,
     pub(super) on: String,
+}
+
+/// A process that is none of the build's.
+pub(super) struct Bystander(Child);
+
+impl Bystander {
+    pub(super) fn start() -> Self {
+        Self(Command::new("sleep").arg("600").spawn().unwrap())
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 pub(super) struct Hostile {

@@ -16,6 +16,7 @@ mod narrowing;
 mod network;
 mod observer;
 mod places;
+mod processes;
 mod request;
 mod signals;
 
@@ -77,6 +78,8 @@ pub struct Supervisor {
     places: Places,
     narrowings: Narrowings,
     observer: Observer,
+    /// Whether signals are sent by this process, and not by the kernel.
+    sends_signals: bool,
     /// As long as the kernel's own structures, which may have grown; aligned for them.
     request: Vec<u64>,
     response: Vec<u64>,
@@ -96,6 +99,7 @@ impl Supervisor {
             },
             narrowings: Narrowings::new(),
             observer: Observer::default(),
+            sends_signals: false,
             request: words(sizes.seccomp_notif, size_of::<libc::seccomp_notif>()),
             response: words(
                 sizes.seccomp_notif_resp,
@@ -108,6 +112,15 @@ impl Supervisor {
     #[must_use]
     pub fn watching(self, observer: Observer) -> Self {
         Self { observer, ..self }
+    }
+
+    /// Sends signals itself, where Landlock does not keep them inside.
+    #[must_use]
+    pub fn sending_signals(self, sends_signals: bool) -> Self {
+        Self {
+            sends_signals,
+            ..self
+        }
     }
 
     /// What was noted.
@@ -230,6 +243,14 @@ impl Supervisor {
         request: &libc::seccomp_notif,
     ) -> Option<Result<Done, Errno>> {
         let args = &request.data.args;
+        if let Some(kind) = processes::kind(name) {
+            self.observe_process(pid, name, &request.data.args);
+            return match kind {
+                processes::Kind::Control => Some(Err(Errno(libc::EPERM))),
+                processes::Kind::Signal if self.sends_signals => None,
+                processes::Kind::Signal => Some(Ok(Done::Continue)),
+            };
+        }
         let calls = observer::file_calls(name, args);
         let is_file = !calls.is_empty() || name.starts_with("open");
         match name {
@@ -294,16 +315,33 @@ impl Supervisor {
             // On what it was given instead of a socket, it fails.
             _ => {
                 for denied in network::looked_up(pid, args[1], args[2]) {
-                    self.observer.note_network(&who, denied);
+                    self.observer.note_other(&who, denied);
                 }
                 Ok(Done::Continue)
             }
         })
     }
 
+    /// Notes that a process was to be signalled or controlled, if that will be refused.
+    fn observe_process(&mut self, pid: i32, name: &str, args: &[u64; 6]) {
+        let Ok(narrowing) = self.narrowings.of(pid) else {
+            return;
+        };
+        let scope = Scope {
+            narrowings: &self.narrowings,
+            of: narrowing.as_deref(),
+        };
+        if self.observer.level() != Watch::Nothing
+            && let Some(denied) = processes::denied(pid, name, args, &scope)
+        {
+            let narrowing = narrowing.as_deref();
+            self.observer.note_other(&Who { pid, narrowing }, denied);
+        }
+    }
+
     fn refuse(&mut self, who: &Who<'_>, denied: Option<Denied>) -> Result<Done, Errno> {
         if let Some(denied) = denied {
-            self.observer.note_network(who, denied);
+            self.observer.note_other(who, denied);
         }
         Err(Errno(libc::EACCES))
     }
@@ -312,7 +350,7 @@ impl Supervisor {
     /// that follow, all of which are refused.
     fn socket(&mut self, who: &Who<'_>, request: &libc::seccomp_notif) -> Result<Done, Errno> {
         let [family, kind] = [0, 1].map(|index| request::low_int(request.data.args[index]));
-        self.observer.note_network(
+        self.observer.note_other(
             who,
             Denied::Socket {
                 family: network::family_name(family),

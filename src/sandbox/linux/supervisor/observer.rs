@@ -187,7 +187,8 @@ impl Observer {
         }
     }
 
-    pub(super) fn note_network(&mut self, who: &Who<'_>, action: Action) {
+    /// Something that is refused whatever else there is.
+    pub(super) fn note_other(&mut self, who: &Who<'_>, action: Action) {
         self.note(who, action, None);
     }
 

@@ -123,6 +123,19 @@ fn open_inside(pid: i32, scope: &Scope<'_>) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Is there such a process, and is it none that `scope` reaches?
+pub(super) fn is_outside(pid: i32, scope: &Scope<'_>) -> bool {
+    let ours = i32::try_from(std::process::id()).ok();
+    stat(pid).is_ok() && !(ancestors(pid).last() == ours.as_ref() && scope.reaches(pid) == Ok(true))
+}
+
+/// Is there such a group, with no member that `scope` reaches?
+pub(super) fn is_outside_group(group: i32, scope: &Scope<'_>) -> bool {
+    let all = all_processes().unwrap_or_default().into_iter();
+    let mut members = all.filter(|pid| group_of(*pid) == Ok(group)).peekable();
+    members.peek().is_some() && members.all(|pid| is_outside(pid, scope))
+}
+
 /// The parents of `pid`, up to this process or to one without a parent.
 fn ancestors(mut pid: i32) -> Vec<i32> {
     // Chains are short; a longer one is a walk over numbers that change hands.

@@ -2,7 +2,7 @@
 
 use libc::{ENOSYS, EPERM};
 
-use super::super::{Row, When, numbers as nr};
+use super::super::{Row, Syscall, When, numbers as nr};
 use super::{ANY, NARROW_LIMIT, any_bit, deny, none_of, notify, one_of};
 
 /// `CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}` as `clone` knows them, and `CLONE_PARENT`.
@@ -15,6 +15,34 @@ const NAMESPACE_WHY: &str = "new namespaces and mounts change what paths mean, a
 
 const NARROW_WHY: &str = "its value, which the kernel does not use, tells the supervisor what the \
                           process has given up";
+
+const INTRUDING: &[Syscall] = &[
+    nr::ptrace,
+    nr::process_vm_readv,
+    nr::process_vm_writev,
+    nr::pidfd_getfd,
+    nr::kcmp,
+    nr::process_madvise,
+    nr::process_mrelease,
+];
+const LIMITING: &[Syscall] = &[
+    nr::prlimit64,
+    nr::sched_setaffinity,
+    nr::sched_setscheduler,
+    nr::sched_setparam,
+    nr::sched_setattr,
+    nr::migrate_pages,
+    nr::move_pages,
+];
+const SIGNALLING: &[Syscall] = &[
+    nr::kill,
+    nr::tkill,
+    nr::tgkill,
+    nr::rt_sigqueueinfo,
+    nr::rt_tgsigqueueinfo,
+    nr::pidfd_send_signal,
+];
+const REFUSED_WHY: &str = "the supervisor notes it, and refuses it as without it";
 
 pub(super) const ROWS: &[Row] = &[
     deny(
@@ -62,33 +90,16 @@ pub(super) const ROWS: &[Row] = &[
         EPERM,
         NAMESPACE_WHY,
     ),
+    notify(INTRUDING, REFUSED_WHY).only(When::WatchedChanges),
     deny(
-        &[
-            nr::ptrace,
-            nr::process_vm_readv,
-            nr::process_vm_writev,
-            nr::pidfd_getfd,
-            nr::kcmp,
-            nr::process_madvise,
-            nr::process_mrelease,
-        ],
+        INTRUDING,
         EPERM,
         "reads and changes other processes, cargo among them",
     ),
-    deny(
-        &[
-            nr::prlimit64,
-            nr::sched_setaffinity,
-            nr::sched_setscheduler,
-            nr::sched_setparam,
-            nr::sched_setattr,
-            nr::migrate_pages,
-            nr::move_pages,
-        ],
-        EPERM,
-        PID_WHY,
-    )
-    .given(&[none_of(0, ANY, &[0])]),
+    notify(LIMITING, REFUSED_WHY)
+        .given(&[none_of(0, ANY, &[0])])
+        .only(When::WatchedChanges),
+    deny(LIMITING, EPERM, PID_WHY).given(&[none_of(0, ANY, &[0])]),
     deny(&[nr::setrlimit], EPERM, NARROW_WHY).given(&[one_of(0, ANY, &[NARROW_LIMIT])]),
     // Without a new value it only reads.
     deny(&[nr::prlimit64], EPERM, NARROW_WHY)
@@ -101,17 +112,15 @@ pub(super) const ROWS: &[Row] = &[
     // `PR_SCHED_CORE`
     deny(&[nr::prctl], EPERM, PID_WHY).given(&[one_of(0, ANY, &[62]), none_of(2, ANY, &[0])]),
     notify(
-        &[
-            nr::kill,
-            nr::tkill,
-            nr::tgkill,
-            nr::rt_sigqueueinfo,
-            nr::rt_tgsigqueueinfo,
-            nr::pidfd_send_signal,
-        ],
+        SIGNALLING,
         "Landlock scopes signals from ABI 6 on; below, the supervisor sends those that stay inside",
     )
     .only(When::Signals),
+    notify(
+        SIGNALLING,
+        "the supervisor notes those that Landlock will refuse; the kernel goes on in any case",
+    )
+    .only(When::WatchedChanges),
     notify(
         &[nr::execve, nr::execveat],
         "the supervisor notes which programs a unit starts; the kernel goes on in any case",
