@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::project::Plan;
 use super::{Actor, Observed, guarantees};
 use crate::host::cache::digest;
@@ -30,6 +32,7 @@ pub(super) struct Canaries {
     tcp: TcpListener,
     udp: UdpSocket,
     daemon: UnixListener,
+    _daemons: TempDir,
     hidden: Option<UnixListener>,
     processes: Vec<Child>,
     /// What no attacker can guess.
@@ -47,7 +50,12 @@ impl Canaries {
         fs::write(home.join(".bashrc"), "")?;
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let daemon = UnixListener::bind(home.join("daemon"))?;
+        // The path of a socket has about a hundred bytes (unix(7)), and a home may lie deep.
+        let daemons = tempfile::Builder::new()
+            .prefix("self-test.")
+            .tempdir_in("/tmp")?;
+        let socket = daemons.path().join("daemon");
+        let daemon = UnixListener::bind(&socket)?;
         tcp.set_nonblocking(true)?;
         udp.set_nonblocking(true)?;
         daemon.set_nonblocking(true)?;
@@ -60,10 +68,13 @@ impl Canaries {
                 processes: [0; 3],
                 left: format!("SELF_TEST_{secret}"),
                 abstract_name: abstract_name.clone(),
+                // Below `/tmp`, in letters and digits.
+                socket: socket.to_string_lossy().into_owned(),
             },
             tcp,
             udp,
             daemon,
+            _daemons: daemons,
             hidden: crate::sandbox::files::listen_abstract(&abstract_name)?,
             processes: Vec::new(),
             secret,

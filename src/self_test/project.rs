@@ -9,6 +9,8 @@ use std::path::Path;
 pub(super) struct Plan {
     pub(super) tcp: u16,
     pub(super) udp: u16,
+    /// Of a daemon.
+    pub(super) socket: String,
     pub(super) abstract_name: String,
     pub(super) processes: [u32; 3],
     /// The variable that marks what is left running.
@@ -68,6 +70,7 @@ impl Plan {
              pub const PROJECT: &str = {:?};\n\
              pub const TCP: u16 = {};\n\
              pub const UDP: u16 = {};\n\
+             pub const SOCKET: &str = {:?};\n\
              pub const ABSTRACT: &str = {:?};\n\
              pub const PROCESSES: [u32; 3] = {:?};\n\
              pub const LEFT: &str = {:?};\n",
@@ -75,6 +78,7 @@ impl Plan {
             path("project")?,
             self.tcp,
             self.udp,
+            self.socket,
             self.abstract_name,
             self.processes,
             self.left

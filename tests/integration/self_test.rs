@@ -38,6 +38,16 @@ fn everything_is_blocked() {
     }
 }
 
+/// No canary needs a short path.
+#[test]
+fn a_home_that_lies_deep() {
+    let project = Project::new();
+    let home = project.home("deep/".repeat(20));
+    std::fs::create_dir_all(&home).unwrap();
+    let run = self_test(&project).env("HOME", home).success();
+    assert_eq!(count(&run, "NOT BLOCKED"), 0, "{run:#}");
+}
+
 /// It can be pointed at the cargo that is first on PATH, to see whether that is protected.
 #[test]
 fn a_cargo_without_a_sandbox() {

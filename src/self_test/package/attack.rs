@@ -60,7 +60,7 @@ fn udp(actor: &str) -> io::Result<()> {
 }
 
 fn socket(actor: &str) -> io::Result<()> {
-    UnixStream::connect(format!("{}/daemon", plan::HOME))?.write_all(actor.as_bytes())
+    UnixStream::connect(plan::SOCKET)?.write_all(actor.as_bytes())
 }
 
 #[cfg(target_os = "linux")]
