@@ -65,12 +65,18 @@ impl Crate {
 }
 
 impl Overview {
-    /// From the notes in a cache directory.
-    pub fn load(cache: &Path, project: &str, context: &Context) -> Result<Self> {
-        Ok(Self::of(&record::load(cache)?, project, context))
+    /// From the notes in a cache directory; programs there, and `executable`, are ours.
+    pub fn load(cache: &Path, executable: &Path, project: &str, context: &Context) -> Result<Self> {
+        let is_ours = |path: &Path| path.starts_with(cache) || path == executable;
+        Ok(Self::of(&record::load(cache)?, project, context, &is_ours))
     }
 
-    fn of(records: &[Record], project: &str, context: &Context) -> Self {
+    fn of(
+        records: &[Record],
+        project: &str,
+        context: &Context,
+        is_ours: &dyn Fn(&Path) -> bool,
+    ) -> Self {
         let mut crates: BTreeMap<(String, String), Crate> = BTreeMap::new();
         // A package that is gone from the disk is no part of the project any more.
         let is_there =
@@ -87,7 +93,7 @@ impl Overview {
                 read: None,
                 denied: Vec::new(),
             });
-            entry.add(record, context);
+            entry.add(record, context, is_ours);
         }
         let mut crates: Vec<Crate> = crates.into_values().collect();
         for one in &mut crates {
@@ -120,14 +126,18 @@ impl Overview {
 }
 
 impl Crate {
-    fn add(&mut self, record: &Record, context: &Context) {
+    fn add(&mut self, record: &Record, context: &Context, is_ours: &dyn Fn(&Path) -> bool) {
         let unit = &record.unit;
         self.built = self.built.max(record.build);
         self.build_script |= unit.kind == Kind::BuildScript;
         self.proc_macro |= unit.proc_macro;
         let shown = |path: &Path| report::short(path, &context.home);
-        self.programs
-            .extend(record.programs.iter().map(|path| shown(path)));
+        // Each compiler starts a linker, and each script that asks a compiler something starts us.
+        let is_usual = |path: &Path| {
+            is_ours(path) || unit.kind != Kind::BuildScript && report::is_linker(path)
+        };
+        let programs = record.programs.iter().filter(|path| !is_usual(path));
+        self.programs.extend(programs.map(|path| shown(path)));
         if record.watch == Watch::Everything {
             // The compiler's own files, which rustup keeps, are every unit's.
             let is_own = |path: &Path| context.caches.iter().any(|cache| path.starts_with(cache));

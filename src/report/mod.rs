@@ -19,7 +19,7 @@ use crate::policy::text as readable;
 use crate::sandbox::{Ended, Finished};
 
 pub use noise::worth_telling;
-pub use text::{Context, describe, help};
+pub use text::{Context, describe, help, is_linker};
 
 /// Where denials are told, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Denials in words.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,12 @@ const LINKERS: [&str; 12] = [
     "ar", "cc", "clang", "collect2", "g++", "gcc", "ld", "ld.bfd", "ld.gold", "ld.lld", "mold",
     "rust-lld",
 ];
+
+/// Is it a program that rustc starts to link, by its name?
+pub fn is_linker(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| LINKERS.contains(&name))
+}
 
 /// What the words depend on, beside the denial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

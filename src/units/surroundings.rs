@@ -224,7 +224,6 @@ fn narrowed(session: &Session, writable: &[PathBuf], temporary: &Path) -> Policy
             .map(|path| rule(path, "the unit's own results")),
     );
     temporary.clone_into(&mut policy.temporary);
-    policy.artifacts = Vec::new();
     policy
 }
 
