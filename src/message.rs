@@ -119,11 +119,20 @@ fn plain(text: impl Display) -> String {
         match letter {
             '\n' => plain.push_str("\n  "),
             '\t' => plain.push(letter),
-            _ if letter.is_control() => plain.extend(letter.escape_default()),
+            _ if has_power(letter) => plain.extend(letter.escape_default()),
             _ => plain.push(letter),
         }
     }
     plain
+}
+
+/// Does it steer a terminal, or turn the order of what stands around it (Unicode Standard Annex 9)?
+pub fn has_power(letter: char) -> bool {
+    let turns = matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    letter.is_control() || turns
 }
 
 fn write_line(line: impl Display) {
@@ -144,5 +153,6 @@ mod tests {
             plain("a\u{1b}[2J\r\tb\u{9b}\nerror: c \u{e9}"),
             "a\\u{1b}[2J\\r\tb\\u{9b}\n  error: c \u{e9}"
         );
+        assert_eq!(plain("\u{202e}a\u{2067}"), "\\u{202e}a\\u{2067}");
     }
 }

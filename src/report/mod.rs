@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::denial::Denial;
-use crate::message::Voice;
+use crate::message::{Voice, has_power};
 use crate::policy::text as readable;
 use crate::sandbox::{Ended, Finished};
 
@@ -95,7 +95,7 @@ pub fn short(path: &Path, home: &Path) -> String {
 fn harmless(text: impl Display) -> String {
     let mut harmless = String::new();
     for letter in text.to_string().chars() {
-        if letter.is_control() {
+        if has_power(letter) {
             harmless.extend(letter.escape_default());
         } else {
             harmless.push(letter);
