@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use crate::audit::Audit;
 use crate::cargo::args::CargoLine;
@@ -23,7 +22,8 @@ use crate::policy::{Network, Policy, Profile, Removed};
 use crate::prefetch::{self, Fetched, Request, Step};
 use crate::project::Project;
 use crate::report::{self, Reporter};
-use crate::sandbox::{self, Ended, Finished, Job};
+use crate::sandbox::{self, Ended, Finished, Job, jobserver};
+use crate::scratch::{self, Scratch};
 use crate::targets;
 use crate::units::{self, session::Session, tools::Tools};
 
@@ -73,7 +73,7 @@ struct Run<'a> {
 /// Our own folder for one run; removed at its end with all that is in it.
 #[derive(Debug)]
 struct Folders {
-    root: TempDir,
+    root: Scratch,
     temporary: PathBuf,
 }
 
@@ -246,7 +246,7 @@ impl Build<'_> {
             temporary.to_owned(),
             keep,
         );
-        variables.push(session.leave()?);
+        variables.push(session.leave(&self.invocation.environment)?);
         Ok(Ok(variables))
     }
 
@@ -502,6 +502,8 @@ impl Build<'_> {
             arguments: run.arguments,
             environment: &environment,
             directory: run.directory,
+            ends_with_parent: false,
+            keep: &jobserver::descriptors(&environment),
             record: &record,
             scratch: &scratch,
             limits: self.options.limits,
@@ -569,37 +571,15 @@ impl Folders {
         };
         let root = fs::canonicalize(&parent)
             .and_then(|parent| {
-                tempfile::Builder::new()
-                    .prefix("sandboxed-cargo.")
-                    .tempdir_in(parent)
-                    // Without the name that it could not make.
-                    .map_err(|error| error.kind().into())
+                scratch::sweep(&parent, scratch::TEMPORARY);
+                // Without the name that it could not make.
+                Scratch::create(&parent, scratch::TEMPORARY).map_err(|error| error.kind().into())
             })
             .map_err(unusable)?;
         let temporary = root.path().join("tmp");
         fs::create_dir(&temporary)
             .with_context(|| format!("failed to create `{}`", temporary.display()))?;
         Ok(Self { root, temporary })
-    }
-}
-
-impl Drop for Folders {
-    fn drop(&mut self) {
-        if fs::remove_dir_all(self.root.path()).is_ok() {
-            return;
-        }
-        // A build may leave folders that even their owner may not enter. What can be removed now
-        // will be at the end of `TempDir`.
-        let mut pending = vec![self.root.path().to_owned()];
-        while let Some(folder) = pending.pop() {
-            sandbox::files::make_accessible(&folder);
-            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-            pending.extend(
-                entries
-                    .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-                    .map(|entry| entry.path()),
-            );
-        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod prefetch;
 pub mod project;
 pub mod report;
 pub mod sandbox;
+pub mod scratch;
 #[cfg(unix)]
 pub mod self_test;
 pub mod switch;

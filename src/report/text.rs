@@ -99,6 +99,9 @@ pub(super) fn summary(denials: &[Denial]) -> String {
 }
 
 fn package(unit: &Unit) -> String {
+    if unit.version.is_empty() {
+        return harmless(format_args!("`{}`", unit.package));
+    }
     harmless(format_args!("`{} v{}`", unit.package, unit.version))
 }
 

@@ -2,9 +2,9 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
-    listen_abstract, make_accessible, mark_in_use, names, open_folder, open_regular, place,
-    program_permissions, same, with_usual_mode,
+    Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
+    listen_abstract, make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular,
+    pipe, place, program_permissions, same, with_usual_mode,
 };
 
 #[cfg(not(unix))]
@@ -23,6 +23,8 @@ mod unix {
     use std::os::unix::net::UnixListener;
     use std::path::{Path, PathBuf};
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use serde::{Deserialize, Serialize};
 
     /// A file that has other names as well.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +96,39 @@ mod unix {
         } else {
             Err(io::ErrorKind::InvalidInput.into())
         }
+    }
+
+    /// A pipe, under whichever number it is open.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Pipe {
+        device: u64,
+        inode: u64,
+    }
+
+    /// The pipe behind an open descriptor, if it is one.
+    pub fn pipe(number: i32) -> Option<Pipe> {
+        let found = fs::metadata(format!("/dev/fd/{number}")).ok()?;
+        found.file_type().is_fifo().then(|| Pipe {
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    /// All pipes that this process has open, with their numbers.
+    pub fn open_pipes() -> io::Result<Vec<(i32, Pipe)>> {
+        let numbers = fs::read_dir("/dev/fd")?
+            .map(|entry| {
+                Ok(entry?
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse().ok()))
+            })
+            .filter_map(io::Result::transpose)
+            .collect::<io::Result<Vec<i32>>>()?;
+        Ok(numbers
+            .into_iter()
+            .filter_map(|number| Some((number, pipe(number)?)))
+            .collect())
     }
 
     /// A socket that has a name and no file, where the system has such (unix(7)).
@@ -185,6 +220,8 @@ mod elsewhere {
     use std::path::{Path, PathBuf};
     use std::time::SystemTime;
 
+    use serde::{Deserialize, Serialize};
+
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub struct Names {
         pub file: (u64, u64),
@@ -209,6 +246,17 @@ mod elsewhere {
 
     pub fn is_named_pipe(_: &Path) -> bool {
         false
+    }
+
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Pipe;
+
+    pub fn pipe(_: i32) -> Option<Pipe> {
+        None
+    }
+
+    pub fn open_pipes() -> io::Result<Vec<(i32, Pipe)>> {
+        Ok(Vec::new())
     }
 
     pub fn mark_in_use(_: &File) -> io::Result<()> {

@@ -4,7 +4,48 @@
 //! again by any sandbox.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, Pipe};
+use crate::policy::text;
+
+/// What this process was given, so that a unit cannot pass something else off as a jobserver: a
+/// crate may set these variables for its own compilation (`cargo::rustc-env=MAKEFLAGS=…`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// The jobserver, where it is a named pipe.
+    #[serde(with = "text::maybe")]
+    pub named_pipe: Option<PathBuf>,
+    /// Open pipes that are none.
+    others: Vec<Pipe>,
+}
+
+impl Inherited {
+    /// By the variables of this process.
+    pub fn find(environment: &[(OsString, OsString)]) -> io::Result<Self> {
+        let own = descriptors(environment);
+        let others = files::open_pipes()?.into_iter();
+        Ok(Self {
+            named_pipe: named_pipe(environment),
+            others: others
+                .filter(|(number, _)| !own.contains(number))
+                .map(|(_, pipe)| pipe)
+                .collect(),
+        })
+    }
+
+    /// The descriptors that a unit's `environment` names, without those that were something else
+    /// before cargo started.
+    pub fn descriptors(&self, environment: &[(OsString, OsString)]) -> Vec<i32> {
+        let is_jobserver =
+            |number: &i32| files::pipe(*number).is_some_and(|pipe| !self.others.contains(&pipe));
+        let named = descriptors(environment).into_iter();
+        named.filter(is_jobserver).collect()
+    }
+}
 
 /// The descriptors that `environment` names as a jobserver's, in make's and cargo's variables.
 ///

@@ -26,9 +26,7 @@ pub(super) use super::no_units::{
 use crate::denial::Seen;
 use crate::error::Failure;
 use crate::policy::Policy;
-use crate::sandbox::{
-    Capability, Ended, Finished, Job, Limits, State, Surroundings, jobserver, seatbelt,
-};
+use crate::sandbox::{Capability, Ended, Finished, Job, Limits, State, Surroundings, seatbelt};
 
 /// Absolute, so that nothing on PATH can take its place; protected by System Integrity Protection.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -134,6 +132,11 @@ pub(super) fn become_program(
         .exec())
 }
 
+/// No unit has a box inside another one here.
+pub(super) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
+    Ok(None)
+}
+
 pub(super) fn die_by(signal: i32) {
     // SAFETY: the default disposition is no function of ours.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -144,7 +147,7 @@ pub(super) fn die_by(signal: i32) {
 /// Runs the program under the profile until it ends.
 fn start(profile: &seatbelt::Profile, job: &Job<'_>) -> anyhow::Result<ExitStatus> {
     available()?;
-    close_on_exec(&jobserver::descriptors(job.environment))
+    close_on_exec(job.keep)
         .context("cannot close the descriptors that a build must not inherit")?;
     no_core_files().context("cannot turn core files off, which the kernel writes outside")?;
     let sandboxed = |program: &Path| {

@@ -97,6 +97,10 @@ pub struct Job<'a> {
     /// The whole environment of the program.
     pub environment: &'a [(OsString, OsString)],
     pub directory: &'a Path,
+    /// Does it end when the process that started us does, however that ends?
+    pub ends_with_parent: bool,
+    /// Descriptors that it keeps, if they are pipes.
+    pub keep: &'a [i32],
     /// The file that holds [`record`].
     pub record: &'a Path,
     /// A folder of ours that the program cannot write, for what a backend needs on disk; made by
@@ -138,6 +142,8 @@ pub struct Whole<'a> {
     pub policy: &'a Policy,
     pub limits: Limits,
     pub watch: Watch,
+    /// As [`Job::keep`].
+    pub keep: &'a [i32],
     /// As [`Job::scratch`].
     pub scratch: &'a Path,
     pub directory: &'a Path,
@@ -191,6 +197,12 @@ pub enum Surroundings {
 /// Looks around; fails inside a sandbox that is too open to replace ours.
 pub fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> {
     backend::surroundings(home)
+}
+
+/// The `TMPDIR` that the process which started us was given; ours may be a crate's choice, for its
+/// own compilation. `None` where that is the same.
+pub fn temporary_folder_of_parent() -> std::io::Result<Option<OsString>> {
+    backend::temporary_folder_of_parent()
 }
 
 /// Where else something at or below `folders` can be seen, by bind mounts.

@@ -61,6 +61,11 @@ pub(super) fn become_program(
     ))
 }
 
+/// No unit has a box inside another one here.
+pub(super) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
+    Ok(None)
+}
+
 pub(super) fn die_by(_: i32) {}
 
 /// None yet.

@@ -1,5 +1,6 @@
 //! rustc, clippy-driver and rustdoc, each in its own box.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, BufRead, BufReader, PipeReader, Write};
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::outputs::Outputs;
 use super::rustc_line::RustcLine;
-use super::surroundings::{self, Boxed, Confinement};
+use super::surroundings::{Boxed, Confinement};
 use super::{REAL_RUSTDOC, WRAPPER, out_dirs, package, scripts};
 use crate::denial::{Kind, Unit};
 use crate::invocation::Invocation;
@@ -63,7 +64,7 @@ impl<'a> Call<'a> {
             invocation,
             program: find_program(invocation, program)
                 .with_context(|| format!("cannot find `{}`", program.display()))?,
-            line: RustcLine::parse(&expanded),
+            line: RustcLine::parse(&expanded)?,
             in_file_after,
             kind,
             own: Confinement::find(invocation)?,
@@ -87,7 +88,7 @@ impl<'a> Call<'a> {
         let incremental = self.own_incremental()?;
         let mut writable = vec![outputs.private().to_owned()];
         writable.extend(incremental.clone());
-        writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
+        writable.extend(self.folders_of_macros()?);
         // Only JSON has the names of artifacts in it; anything else is for a person to read as it is.
         let (reader, writer) = if self.line.tells_artifacts {
             let (reader, writer) = io::pipe().context("failed to make a pipe")?;
@@ -127,18 +128,25 @@ impl<'a> Call<'a> {
                 .with_context(|| format!("failed to create `{}`", folder.display()))?;
         }
         let mut writable: Vec<PathBuf> = pages.iter().cloned().collect();
-        writable.extend(out_dirs::open_to_macros(&self.dependencies())?);
+        writable.extend(self.folders_of_macros()?);
         let arguments = self.arguments(self.line.words().to_vec())?;
         let boxed = self.boxed(&arguments, writable, pages);
         let unit = self.own.start(self.invocation, boxed, None)?;
         Ok(self.own.tell(unit.wait()?))
     }
 
-    fn dependencies(&self) -> Vec<PathBuf> {
+    /// The `OUT_DIR`s in which macros that it may load keep files.
+    fn folders_of_macros(&self) -> Result<BTreeSet<PathBuf>> {
         let folders = self.line.dependencies.iter();
-        folders
+        let folders: Vec<PathBuf> = folders
             .map(|folder| self.invocation.resolve(folder))
-            .collect()
+            .collect();
+        let roots = match self.line.target_folder() {
+            Some(root) => vec![self.invocation.resolve(root)],
+            // Examples in documentation, whose results go to a temporary folder.
+            None => self.own.target_folders(),
+        };
+        out_dirs::open_to_macros(&roots, &folders)
     }
 
     /// The part of the folder for incremental compilation that no other crate writes. rustc tells
@@ -191,21 +199,29 @@ impl<'a> Call<'a> {
         Ok([programs, &[word]].concat())
     }
 
+    /// By where the source is: variables are the crate's to set. Of those a workspace's version is
+    /// taken, which a manifest that inherits it does not tell, and nothing else.
     fn part(&self) -> Option<Unit> {
-        let told = surroundings::part(self.invocation, self.kind);
-        let source = self.line.source().map(|path| self.invocation.resolve(path));
-        let Some(found) = source.and_then(|source| package::of_source(&source)) else {
-            return told;
+        let source = self.invocation.resolve(self.line.source()?);
+        let found = package::of_source(&source);
+        let inherited = || {
+            let told = self.invocation.variable("CARGO_PKG_VERSION")?;
+            Some(told.to_string_lossy().into_owned())
         };
-        let version = found.version.or(told.map(|told| told.version));
+        let (package, version, folder) = if let Some(found) = found {
+            (found.name, found.version.or_else(inherited), found.folder)
+        } else {
+            let folder = source.parent().map(Path::to_owned);
+            (self.line.crate_name.clone(), None, folder)
+        };
         let unit = Unit {
             kind: self.kind,
-            package: found.name,
+            package,
             version: version.unwrap_or_default(),
             proc_macro: self.line.is_proc_macro(),
             folder: None,
         };
-        Some(unit.at(found.folder))
+        Some(unit.at(folder))
     }
 
     fn boxed<'b>(

@@ -10,18 +10,22 @@
 //! compiled: they are few, and most macros have none.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
 
 use crate::sandbox::files;
 
 /// Holds a file per library of a proc macro, with the paths of its folders as lines.
 const NOTES: &str = ".sandboxed-cargo-macros";
+
+/// The folder of pages in a target folder.
+pub(super) const PAGES: &str = "doc";
 
 /// Notes the folders that `library`, just compiled, has in it. There is none where `cargo check` asked
 /// for metadata only.
@@ -44,7 +48,12 @@ pub(super) fn note(library: &Path) -> Result<()> {
     let note = notes.join(name);
     fs::create_dir_all(&notes).with_context(failed)?;
     let lines: Vec<_> = folders.iter().map(|path| format!("{path}\n")).collect();
-    fs::write(note, lines.concat()).with_context(failed)
+    // Whatever is there is replaced, never followed.
+    let mut file = NamedTempFile::new_in(&notes).with_context(failed)?;
+    file.write_all(lines.concat().as_bytes())
+        .with_context(failed)?;
+    file.persist(note).with_context(failed)?;
+    Ok(())
 }
 
 /// The same for those of `names` in `deps` that a plain cargo compiled.
@@ -89,16 +98,38 @@ fn named(bytes: &[u8], build: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The folders that units which find macros in these `deps` folders may write to.
-pub(super) fn open_to_macros(deps: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
+/// The folders that a unit may write to which finds macros in `dependencies`, as far as these are
+/// cargo's own below one of the target folders `roots`.
+///
+/// A crate may name any folder (`cargo::rustc-link-search=dependency=…`), with notes of its own in
+/// it, and change what a path leads to while we look. So no part of a path counts that a unit could
+/// have made.
+pub(super) fn open_to_macros(
+    roots: &[PathBuf],
+    dependencies: &[PathBuf],
+) -> Result<BTreeSet<PathBuf>> {
+    let roots: Vec<PathBuf> = roots
+        .iter()
+        .filter_map(|root| root.canonicalize().ok())
+        .collect();
     let mut folders = BTreeSet::new();
-    for deps in deps {
-        let Ok(entries) = fs::read_dir(deps.join(NOTES)) else {
+    for deps in dependencies {
+        let Ok(deps) = deps.canonicalize() else {
             continue;
         };
-        for entry in entries.flatten() {
-            let text = fs::read_to_string(entry.path()).unwrap_or_default();
-            for folder in text.lines().map(PathBuf::from) {
+        if !roots.iter().any(|root| holds_libraries(root, &deps)) {
+            continue;
+        }
+        let (Some(profile), Ok(notes)) = (deps.parent(), fs::read_dir(deps.join(NOTES))) else {
+            continue;
+        };
+        let build = profile.join("build");
+        for note in notes.flatten() {
+            let text = fs::read_to_string(note.path()).unwrap_or_default();
+            for folder in text
+                .lines()
+                .filter_map(|line| out_dir(&build, Path::new(line)))
+            {
                 if !folders.contains(&folder) && is_spare(&folder, Phase::After)? {
                     folders.insert(folder);
                 }
@@ -106,6 +137,28 @@ pub(super) fn open_to_macros(deps: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(folders)
+}
+
+/// Is `deps` the folder of a profile in the target folder `root`, perhaps for another platform? The
+/// pages of `cargo doc` lie where a profile's folder could, and rustdoc may write there; cargo allows
+/// no profile of that name.
+fn holds_libraries(root: &Path, deps: &Path) -> bool {
+    let Ok(inside) = deps.strip_prefix(root) else {
+        return false;
+    };
+    let names: Vec<&OsStr> = inside.iter().collect();
+    matches!(names[..], [.., last] if last == "deps")
+        && (2..=3).contains(&names.len())
+        && !names.iter().any(|name| *name == PAGES)
+}
+
+/// The folder `build/PKG-HASH/out` that a note means.
+fn out_dir(build: &Path, noted: &Path) -> Option<PathBuf> {
+    let package = noted.parent()?;
+    if !noted.ends_with("out") || package.parent()?.canonicalize().ok()? != build {
+        return None;
+    }
+    Some(build.join(package.file_name()?).join("out"))
 }
 
 /// Empties the `OUT_DIR` of a script that is about to run, if macros had it to themselves: what the
@@ -252,7 +305,8 @@ mod tests {
     }
 
     fn open(deps: &Path) -> Vec<PathBuf> {
-        let found = open_to_macros(&[deps.to_owned()]).unwrap();
+        let root = deps.ancestors().nth(2).unwrap().to_owned();
+        let found = open_to_macros(&[root], &[deps.to_owned()]).unwrap();
         found.into_iter().collect()
     }
 
@@ -289,6 +343,53 @@ mod tests {
     fn folders_are_those_in_the_library() {
         let (_profile, deps, out) = profile();
         assert_eq!(open(&deps), [out]);
+    }
+
+    /// What a crate may name, and what a unit may make.
+    #[test]
+    fn only_cargos_own_folders_count() {
+        let root = Path::new("/t");
+        for (deps, counts) in [
+            ("/t/debug/deps", true),
+            ("/t/aarch64-apple-darwin/release/deps", true),
+            ("/t/doc/deps", false),
+            ("/t/aarch64-apple-darwin/doc/deps", false),
+            ("/t/debug/build/evil-1/out/deps", false),
+            ("/t/debug/incremental/evil-1/deps", false),
+            ("/t/deps", false),
+            ("/t/debug/deps/deps/deps", false),
+            ("/t/debug", false),
+            ("/home/debug/deps", false),
+        ] {
+            assert_eq!(holds_libraries(root, Path::new(deps)), counts, "{deps}");
+        }
+        let (_profile, deps, out) = profile();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let found =
+            open_to_macros(&[elsewhere.path().to_owned()], std::slice::from_ref(&deps)).unwrap();
+        assert!(found.is_empty());
+        // A note that means something else than a script's folder of this profile.
+        let other = elsewhere.path().join("build/a-12/out");
+        fs::create_dir_all(&other).unwrap();
+        for name in ["invoked.timestamp", "output", "stderr"] {
+            fs::write(other.with_file_name(name), "").unwrap();
+        }
+        let note = format!("{}\n{}/cache\n", other.display(), out.display());
+        fs::write(deps.join(NOTES).join("libm.so"), note).unwrap();
+        assert!(open(&deps).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_note_replaces_a_link() {
+        let (_profile, deps, out) = profile();
+        let (note_path, victim) = (deps.join(NOTES).join("libm.so"), out.join("victim"));
+        fs::write(&victim, "kept").unwrap();
+        fs::remove_file(&note_path).unwrap();
+        std::os::unix::fs::symlink(&victim, &note_path).unwrap();
+        note(&deps.join("libm.so")).unwrap();
+        assert_eq!(fs::read_to_string(victim).unwrap(), "kept");
+        assert!(fs::symlink_metadata(note_path).unwrap().is_file());
     }
 
     #[test]

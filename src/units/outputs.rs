@@ -5,16 +5,16 @@
 //! moved from there by name: only names that are this unit's, and only regular files.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tempfile::{TempDir, TempPath};
+use tempfile::TempPath;
 
 use crate::sandbox::files;
 use crate::sandbox::folder::Folder;
+use crate::scratch::{self, Scratch};
 
 /// What the names of our folders begin with.
 const PREFIX: &str = ".sandboxed-cargo.";
@@ -22,8 +22,7 @@ const PREFIX: &str = ".sandboxed-cargo.";
 /// The private folder of one unit; removed with what is left in it.
 #[derive(Debug)]
 pub(super) struct Outputs {
-    private: TempDir,
-    _in_use: File,
+    private: Scratch,
     destination: PathBuf,
     stem: String,
 }
@@ -32,14 +31,8 @@ impl Outputs {
     /// Makes the folder inside `destination`, so that moving never copies. `stem` is what the names
     /// of the unit's results begin with; where it is empty, every name is allowed.
     pub(super) fn create(destination: &Path, stem: String) -> io::Result<Self> {
-        let private = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir_in(destination)?;
-        let in_use = File::open(private.path())?;
-        files::mark_in_use(&in_use)?;
         Ok(Self {
-            private,
-            _in_use: in_use,
+            private: Scratch::create(destination, PREFIX)?,
             destination: destination.to_owned(),
             stem,
         })
@@ -164,17 +157,7 @@ impl Outputs {
     pub(super) fn sweep(destination: &Folder, names: &[OsString]) {
         let ours = |name: &&OsString| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
         for name in names.iter().filter(ours) {
-            let path = destination.at(name);
-            // One that was made this very moment is not marked yet.
-            let is_old = fs::symlink_metadata(&path)
-                .and_then(|found| found.modified())
-                .is_ok_and(|time| {
-                    time.elapsed()
-                        .is_ok_and(|age| age > Duration::from_secs(60))
-                });
-            if is_old && File::open(&path).is_ok_and(|file| files::is_unused(&file)) {
-                let _ = fs::remove_dir_all(path);
-            }
+            scratch::remove_unused(&destination.at(name));
         }
     }
 
@@ -198,7 +181,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 #[cfg(unix)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 
@@ -273,7 +256,7 @@ mod tests {
         let make = |name: &str, old: Option<SystemTime>| {
             let path = shared.path().join(name);
             fs::create_dir(&path).unwrap();
-            let folder = File::open(path).unwrap();
+            let folder = fs::File::open(path).unwrap();
             if let Some(time) = old {
                 folder.set_modified(time).unwrap();
             }

@@ -5,17 +5,25 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What a line of rustc's asks for. Of an option given twice the last one counts here; rustc itself
-/// refuses those that would matter.
+use anyhow::{Result, bail};
+
+/// What a line of rustc's asks for.
+///
+/// A crate's build script has a say in it: `cargo::rustc-link-lib=-o…` becomes `-l` and `-o…`. So the
+/// values of all options are told from options, as rustc does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RustcLine {
     words: Vec<OsString>,
+    /// Where the first source file is.
+    source: Option<usize>,
     pub(super) crate_name: String,
     /// `-C extra-filename`: what tells the results of two versions of one crate apart.
     pub(super) extra_filename: String,
     crate_types: Vec<String>,
     /// Where the libraries of dependencies are.
     pub(super) dependencies: Vec<PathBuf>,
+    /// The platform, by its name or by a file that describes it.
+    target: Option<PathBuf>,
     out_dir: Option<Place>,
     output: Option<Place>,
     incremental: Option<Place>,
@@ -34,39 +42,108 @@ struct Place {
 
 const INCREMENTAL: &str = "incremental=";
 
-/// Options with a value that matter here, by their long names.
-const LONG: [&str; 6] = [
+/// Options of rustc and of rustdoc with a value that may be a word of its own (`rustc --help -v`,
+/// `rustdoc --help`). cargo writes others with `=`.
+const LONG: [&str; 58] = [
+    "allow",
+    "cap-lints",
+    "cfg",
+    "check-cfg",
+    "check-theme",
     "codegen",
+    "color",
     "crate-name",
     "crate-type",
+    "crate-version",
+    "default-theme",
+    "deny",
+    "diagnostic-width",
+    "doctest-build-arg",
+    "doctest-compilation-args",
+    "edition",
+    "emit",
+    "env-set",
+    "error-format",
+    "explain",
+    "extend-css",
+    "extern",
+    "extern-html-root-url",
+    "forbid",
+    "force-warn",
+    "html-after-content",
+    "html-before-content",
+    "html-in-header",
+    "include-parts-dir",
+    "index-page",
     "json",
+    "library-path",
+    "markdown-after-content",
+    "markdown-before-content",
+    "markdown-css",
+    "markdown-playground-url",
+    "merge",
     "out-dir",
     "output",
+    "output-format",
+    "parts-out-dir",
+    "persist-doctests",
+    "playground-url",
+    "print",
+    "remap-path-prefix",
+    "remap-path-scope",
+    "resource-suffix",
+    "static-root-path",
+    "sysroot",
+    "target",
+    "test-args",
+    "test-builder",
+    "test-builder-wrapper",
+    "test-run-directory",
+    "test-runtool",
+    "test-runtool-arg",
+    "theme",
+    "warn",
 ];
+
+/// The same with one letter.
+const SHORT: [&str; 11] = ["A", "C", "D", "F", "L", "W", "Z", "e", "l", "o", "w"];
 
 impl RustcLine {
     /// The words after the program's name; what an `@file` stands for must be in its place.
-    pub(super) fn parse(words: &[OsString]) -> Self {
+    pub(super) fn parse(words: &[OsString]) -> Result<Self> {
         let mut line = Self {
             words: words.to_vec(),
             ..Self::default()
         };
         let mut index = 0;
+        // What stands before the first option are programs.
+        let mut are_programs = true;
         while index < words.len() {
-            match option(words, index) {
-                Some((name, place)) => {
-                    index = place.index + 1;
-                    line.take(name, place);
-                }
-                None => index += 1,
+            let is_option = words[index].as_encoded_bytes().starts_with(b"-");
+            are_programs &= !is_option;
+            if let Some((name, place)) = option(words, index) {
+                index = place.index + 1;
+                line.take(name, place)?;
+                continue;
             }
+            if !is_option && !are_programs {
+                line.source.get_or_insert(index);
+            }
+            index += 1;
         }
-        line
+        Ok(line)
     }
 
-    fn take(&mut self, name: &str, mut place: Place) {
+    fn take(&mut self, name: &str, mut place: Place) -> Result<()> {
+        // Results go to one place. rustc would take the last of two, or refuse them.
+        if ["o", "out-dir", "output"].contains(&name)
+            && (self.out_dir.is_some() || self.output.is_some())
+        {
+            bail!("the compiler is told twice where its results go");
+        }
         match name {
             "crate-name" => self.crate_name = place.value,
+            "target" => self.target = Some(PathBuf::from(place.value)),
             "crate-type" => self.crate_types.push(place.value),
             "out-dir" => self.out_dir = Some(place),
             "o" | "output" => self.output = Some(place),
@@ -88,14 +165,12 @@ impl RustcLine {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// The first source file of the crate.
     pub(super) fn source(&self) -> Option<&Path> {
-        let is_source = |path: &&Path| path.extension().is_some_and(|ending| ending == "rs");
-        let words = self.words.iter().filter_map(|word| word.to_str());
-        let mut paths = words.filter(|word| !word.starts_with('-')).map(Path::new);
-        paths.find(is_source)
+        self.source.map(|index| Path::new(&self.words[index]))
     }
 
     pub(super) fn words(&self) -> &[OsString] {
@@ -117,6 +192,26 @@ impl RustcLine {
             (None, Some(folder)) => Some(PathBuf::from(&folder.value)),
             (None, None) => None,
         }
+    }
+
+    /// Cargo's target folder, if results go to one of its folders for them: `deps`, `examples` and
+    /// `build/PKG-HASH` of a profile, or `doc`.
+    pub(super) fn target_folder(&self) -> Option<PathBuf> {
+        let own = PathBuf::from(&self.out_dir.as_ref().or(self.output.as_ref())?.value);
+        let above = if own.ends_with("doc") {
+            own.parent()?
+        } else if own.ends_with("deps") || own.ends_with("examples") {
+            own.parent()?.parent()?
+        } else {
+            let build = own.parent()?;
+            build
+                .ends_with("build")
+                .then(|| build.parent()?.parent())??
+        };
+        // Another platform's results have a folder of its name.
+        let platform = self.target.as_ref().and_then(|target| target.file_stem());
+        let is_platforms = platform.is_some() && above.file_name() == platform;
+        Some(if is_platforms { above.parent()? } else { above }.to_owned())
     }
 
     /// The folder where rustdoc writes pages: it calls `-o` what rustc calls `--out-dir`.
@@ -195,7 +290,7 @@ fn option(words: &[OsString], index: usize) -> Option<(&'static str, Place)> {
         let start = 2 + name.len() + 1;
         (name, (start <= word.len()).then_some(start))
     } else {
-        let name = *["C", "L", "o"].iter().find(|name| {
+        let name = *SHORT.iter().find(|name| {
             word.strip_prefix('-')
                 .is_some_and(|w| w.starts_with(**name))
         })?;
@@ -221,7 +316,92 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> RustcLine {
+        try_parse(words).unwrap()
+    }
+
+    fn try_parse(words: &[&str]) -> Result<RustcLine> {
         RustcLine::parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    /// What a build script can have cargo write is never an option, nor a source.
+    #[test]
+    fn directives_do_not_say_where_results_go() {
+        let own = [
+            "rustc",
+            "--crate-name",
+            "a",
+            "src/lib.txt",
+            "--out-dir",
+            "/t/deps",
+        ];
+        for option in [
+            "-l",
+            "-L",
+            "--cfg",
+            "--check-cfg",
+            "-C",
+            "--extern",
+            "--remap-path-prefix",
+        ] {
+            for value in [
+                "-o/home/x",
+                "-o",
+                "--out-dir=/home",
+                "--out-dir",
+                "--crate-name=b",
+                "--crate-type=bin",
+                "--json=artifacts",
+                "/home/lib.rs",
+            ] {
+                let line = parse(&[&own[..], &[option, value]].concat());
+                assert_eq!(
+                    line.destination(),
+                    Some("/t/deps".into()),
+                    "{option} {value}"
+                );
+                assert_eq!(line.stem(), "a", "{option} {value}");
+                assert_eq!(
+                    line.source(),
+                    Some(Path::new("src/lib.txt")),
+                    "{option} {value}"
+                );
+                assert!(line.crate_types.is_empty() && !line.tells_artifacts);
+                let before = parse(&[&["rustc", option, value], &own[1..]].concat());
+                assert_eq!(before.destination(), line.destination(), "{option} {value}");
+                assert_eq!(before.source(), line.source(), "{option} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_target_folder() {
+        let of = |words: &[&str]| {
+            let found = parse(words).target_folder();
+            found.map(|path| path.to_str().unwrap().to_owned())
+        };
+        for (place, target) in [
+            ("--out-dir=/t/debug/deps", "/t"),
+            ("--out-dir=/t/release/examples", "/t"),
+            ("--out-dir=/t/debug/build/a-12", "/t"),
+            ("-o/t/doc", "/t"),
+        ] {
+            assert_eq!(of(&[place]).as_deref(), Some(target), "{place}");
+            let place = place.replace("/t/", "/t/wasm32-wasip1/");
+            for platform in ["wasm32-wasip1", "/x/wasm32-wasip1.json"] {
+                let found = of(&[&place, "--target", platform]);
+                assert_eq!(found.as_deref(), Some(target), "{place} {platform}");
+            }
+        }
+        assert_eq!(of(&["--out-dir=/elsewhere"]), None);
+        assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn two_places_for_results_are_refused() {
+        for more in [["-o", "/x"], ["--out-dir", "/x"], ["--output", "/x"]] {
+            let words = [&["--out-dir=/t"], &more[..]].concat();
+            assert!(try_parse(&words).is_err(), "{more:?}");
+        }
     }
 
     #[test]
@@ -252,25 +432,20 @@ mod tests {
 
     #[test]
     fn other_ways_of_writing() {
-        let line = parse(&[
-            "--out-dir=/a b",
-            "-Cextra-filename=-x",
-            "--crate-name=n",
-            "-o/x/y.z",
-        ]);
+        let line = parse(&["--out-dir=/a b", "-Cextra-filename=-x", "--crate-name=n"]);
         assert_eq!(line.extra_filename, "-x");
-        assert_eq!(line.destination(), Some("/x".into()));
-        assert_eq!(line.stem(), "y");
+        assert_eq!(line.destination(), Some("/a b".into()));
+        assert_eq!(line.stem(), "n-x");
         let words = line.redirected(Path::new("/p"), None);
         assert_eq!(
             words,
-            [
-                "--out-dir=/p",
-                "-Cextra-filename=-x",
-                "--crate-name=n",
-                "-o/p/y.z"
-            ]
+            ["--out-dir=/p", "-Cextra-filename=-x", "--crate-name=n"]
         );
+        let line = parse(&["--crate-name=n", "-o/x/y.z"]);
+        assert_eq!(line.destination(), Some("/x".into()));
+        assert_eq!(line.stem(), "y");
+        let words = line.redirected(Path::new("/p"), None);
+        assert_eq!(words, ["--crate-name=n", "-o/p/y.z"]);
         assert_eq!(parse(&["-o", "name"]).destination(), Some(".".into()));
         for words in [&["-o", "/t/doc"][..], &["--out-dir=/t/doc"]] {
             assert_eq!(parse(words).pages(), Some(Path::new("/t/doc")));

@@ -77,13 +77,25 @@ pub fn wrap_left_behind(artifacts: &[PathBuf]) -> Result<usize> {
         };
         // A profile, or a target with profiles.
         count += each_folder(&folder, |outer| {
+            if is_pages(outer) {
+                return Ok(0);
+            }
             Ok(in_profile(outer)? + each_folder(outer, in_profile)?)
         })?;
     }
     Ok(count)
 }
 
+/// Where rustdoc writes: what looks like a script there was made by a unit. cargo allows no profile
+/// of that name.
+fn is_pages(folder: &Folder) -> bool {
+    folder.path().ends_with(out_dirs::PAGES)
+}
+
 fn in_profile(profile: &Folder) -> Result<usize> {
+    if is_pages(profile) {
+        return Ok(0);
+    }
     for name in ["deps", "examples"] {
         if let Some(results) = enter(profile, OsStr::new(name))? {
             let (folders, files) = entries(&results)?;

@@ -17,7 +17,7 @@ use crate::denial::Watch;
 use crate::invocation::Invocation;
 use crate::policy::Policy;
 use crate::report::Reporter;
-use crate::sandbox::{self, Finished, Limits};
+use crate::sandbox::{self, Finished, Limits, jobserver};
 use crate::units::package;
 
 /// Holds the number of the descriptor.
@@ -42,6 +42,7 @@ pub struct Session {
     /// Where temporary folders are made.
     #[serde(with = "crate::policy::text::one")]
     pub temporary: PathBuf,
+    pub jobserver: jobserver::Inherited,
     /// Variables that the host lets pass although they look secret.
     pub keep: Vec<String>,
 }
@@ -67,12 +68,16 @@ impl Session {
             errors: None,
             reporter,
             temporary,
+            jobserver: jobserver::Inherited::default(),
             keep,
         }
     }
 
-    /// Leaves it open for the program that this process becomes; the variable to pass on.
-    pub fn leave(&mut self) -> Result<(OsString, OsString)> {
+    /// Leaves it open for the program that this process becomes, with this environment; the variable
+    /// to pass on.
+    pub fn leave(&mut self, environment: &[(OsString, OsString)]) -> Result<(OsString, OsString)> {
+        self.jobserver = jobserver::Inherited::find(environment)
+            .context("failed to list what is open already")?;
         self.errors = Some(sandbox::leave_errors().context("failed to pass standard error on")?);
         let text = serde_json::to_vec(self).context("failed to write down the policy")?;
         let number = sandbox::leave_sealed(&text).context("failed to pass the policy on")?;

@@ -3,9 +3,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use tempfile::TempDir;
-
 use super::session::{self, Session};
 use crate::denial::{Kind, Unit as Part};
 use crate::error::Failure;
@@ -14,12 +11,14 @@ use crate::policy::{Policy, Rule, environment};
 use crate::sandbox::{
     self, Ended, Finished, Surroundings, Unit, Whole, files, jobserver, launcher,
 };
+use crate::scratch::{self, Scratch};
+use anyhow::{Context, Result};
 
 /// What a unit's box is made of, beside the unit itself.
 #[derive(Debug)]
 pub(super) struct Confinement {
     /// For the unit's temporary files.
-    temporary: TempDir,
+    temporary: Scratch,
     /// `None` inside the sandbox of the whole build.
     session: Option<Session>,
 }
@@ -39,8 +38,8 @@ impl Confinement {
         let parent = match &session {
             // Not where a crate says, which could be anywhere.
             Some(session) => session.temporary.clone(),
-            None => invocation
-                .variable("TMPDIR")
+            None => sandbox::temporary_folder_of_parent()
+                .context("failed to ask for cargo's own `TMPDIR`")?
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
         let failed = || {
@@ -49,10 +48,7 @@ impl Confinement {
                 parent.display()
             )
         };
-        let temporary = tempfile::Builder::new()
-            .prefix("sandboxed-cargo.")
-            .tempdir_in(&parent)
-            .with_context(failed)?;
+        let temporary = Scratch::create(&parent, scratch::TEMPORARY).with_context(failed)?;
         let own = Self { temporary, session };
         if own.session.is_some() {
             std::fs::create_dir(own.shown()).with_context(failed)?;
@@ -71,6 +67,12 @@ impl Confinement {
             Some(_) => self.temporary().join("tmp"),
             None => self.temporary().to_owned(),
         }
+    }
+
+    /// Cargo's target folders, where cargo is outside of the sandbox.
+    pub(super) fn target_folders(&self) -> Vec<PathBuf> {
+        let session = self.session.as_ref();
+        session.map_or_else(Vec::new, |session| session.policy.artifacts.clone())
     }
 
     /// Starts it.
@@ -113,8 +115,11 @@ impl Confinement {
         } = boxed;
         let shared = shared.as_deref();
         let temporary_of_all = shared_temporary(&writable);
-        // Nothing else than a pipe is granted by this name, which a crate could have set.
-        let pipe = jobserver::named_pipe(&invocation.environment);
+        let pipe = match &self.session {
+            Some(session) => session.jobserver.named_pipe.clone(),
+            // A crate could have set it, and what the whole build may write is the host's.
+            None => jobserver::named_pipe(&invocation.environment),
+        };
         writable.extend(pipe.filter(|path| files::is_named_pipe(path)));
         writable.push(self.temporary().to_owned());
         let mut environment = invocation.environment.clone();
@@ -158,6 +163,7 @@ impl Confinement {
                 policy: &policy,
                 limits: session.limits,
                 watch: session.watch,
+                keep: &session.jobserver.descriptors(&environment),
                 scratch: &scratch,
                 directory: &invocation.directory,
             }),

@@ -30,3 +30,6 @@ mod honest;
 
 // What an editor asks of cargo.
 mod editors;
+
+// What a build script has cargo tell our wrapper.
+mod misled;

@@ -1,9 +1,8 @@
 //! The processes inside: the supervisor, which is process 1 of the namespaces, and the program.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -15,7 +14,7 @@ use super::supervisor::{Observer, Supervisor};
 use super::{attempts, domain, sys, view};
 use crate::error::one_line;
 use crate::exit;
-use crate::sandbox::{Ended, Job, jobserver};
+use crate::sandbox::{Ended, Job};
 
 /// Capabilities that a root build keeps, since it works on other users' files: `CHOWN`,
 /// `DAC_OVERRIDE`, `FOWNER`, `FSETID` (capabilities(7)).
@@ -206,7 +205,8 @@ fn become_program(
         if let Some(output) = job.output {
             process::make_standard_output(output).context("failed to redirect standard output")?;
         }
-        process::close_on_exec_except(&open_jobserver(job.environment))
+        let keep = job.keep.iter().copied().filter(|fd| process::is_pipe(*fd));
+        process::close_on_exec_except(&keep.collect::<Vec<_>>())
             .context("failed to close descriptors")?;
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
@@ -247,13 +247,4 @@ fn options(job: &Job<'_>, abi: i32) -> Options {
         signals: abi < 6,
         watch: job.watch,
     }
-}
-
-/// The descriptors of a surrounding `make`'s jobserver that are open, and pipes.
-fn open_jobserver(environment: &[(OsString, OsString)]) -> Vec<RawFd> {
-    let named = jobserver::descriptors(environment);
-    named
-        .into_iter()
-        .filter(|fd| process::is_pipe(*fd))
-        .collect()
 }

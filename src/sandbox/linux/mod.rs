@@ -6,6 +6,7 @@
 
 mod aliases;
 mod attempts;
+mod caller;
 mod coverage;
 mod domain;
 mod inner;
@@ -25,6 +26,7 @@ mod unit;
 mod view;
 
 pub(super) use aliases::aliases;
+pub(super) use caller::temporary_folder_of_parent;
 pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;

@@ -44,6 +44,11 @@ pub(super) fn own_pid() -> libc::pid_t {
     unsafe { libc::getpid() }
 }
 
+pub(super) fn parent_pid() -> libc::pid_t {
+    // SAFETY: always succeeds.
+    unsafe { libc::getppid() }
+}
+
 pub(super) fn is_root() -> bool {
     // SAFETY: always succeeds.
     unsafe { libc::geteuid() == 0 }

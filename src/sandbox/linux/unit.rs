@@ -75,12 +75,17 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
         let child = command.spawn().with_context(|| failure(&unit))?;
         return Ok(Running(How::Inside(child)));
     };
+    // cargo waits for us in the thread that started us (prctl(2)): if that ends, cargo was ended.
+    process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong)
+        .context("failed to ask for the parent's end")?;
     // Not a pipe: nobody reads it before the unit has ended.
     let outcome = attempts::channel().context("failed to make a file in memory")?;
     match process::fork(0).context("failed to fork")? {
         Side::Parent(pid) => Ok(Running(How::Whole(pid, outcome))),
         Side::Child => {
             let run = || {
+                // What it waits for is then not heard of any more.
+                process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
                 if let Some(errors) = &errors {
                     process::make_standard_error(errors)?;
                 }
@@ -119,6 +124,8 @@ fn run_whole(unit: &Unit<'_>, whole: Whole<'_>) -> Result<Finished> {
         arguments: unit.arguments,
         environment: unit.environment,
         directory: whole.directory,
+        ends_with_parent: true,
+        keep: whole.keep,
         record: whole.scratch,
         scratch: whole.scratch,
         limits: whole.limits,

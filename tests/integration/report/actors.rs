@@ -102,9 +102,13 @@ fn nobody_else_is_blamed() {
     project
         .file(
             "Cargo.toml",
-            package("evil", "0.1.0", "[dependencies]\nmac = { path = \"mac\" }\n[workspace]\n"),
+            package(
+                "evil",
+                "0.1.0",
+                "[lib]\npath = \"src/lib.txt\"\n[dependencies]\nmac = { path = \"mac\" }\n[workspace]\n",
+            ),
         )
-        .file("src/lib.rs", "mac::connect!();\n")
+        .file("src/lib.txt", "mac::connect!();\n")
         .file(
             "build.rs",
             r##"
@@ -117,6 +121,9 @@ unsafe extern "C" {
 fn main() {
     println!("cargo::rustc-env=CARGO_PKG_NAME=innocent");
     println!("cargo::rustc-env=CARGO_PKG_VERSION=9.9.9");
+    let mac = std::env::var("CARGO_MANIFEST_DIR").unwrap() + "/mac";
+    println!("cargo::rustc-link-lib={mac}/src/lib.rs");
+    println!("cargo::rustc-env=CARGO_MANIFEST_DIR={mac}");
     let _ = std::fs::copy("/proc/self/exe", std::env::var("OUT_DIR").unwrap() + "/rustc");
     if std::env::args().len() == 1 {
         unsafe { setenv(c"CARGO_PKG_NAME".as_ptr().cast(), c"innocent".as_ptr().cast(), 1) };
