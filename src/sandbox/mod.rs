@@ -26,6 +26,8 @@ pub mod folder;
 pub mod jobserver;
 pub mod launcher;
 pub mod seatbelt;
+#[cfg(unix)]
+pub mod shell_launcher;
 
 pub use backend::Running;
 
