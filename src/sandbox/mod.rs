@@ -21,6 +21,8 @@ use unsupported as backend;
 #[cfg(not(target_os = "linux"))]
 mod no_units;
 
+#[cfg(unix)]
+pub mod descriptors;
 pub mod files;
 pub mod folder;
 pub mod jobserver;
@@ -28,6 +30,8 @@ pub mod launcher;
 pub mod seatbelt;
 #[cfg(unix)]
 pub mod shell_launcher;
+#[cfg(unix)]
+pub mod unlinked;
 
 pub use backend::Running;
 

@@ -30,7 +30,7 @@ pub(super) use caller::temporary_folder_of_parent;
 pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;
-pub(super) use sealed::{leave_errors, leave_sealed, read_sealed, speak_to};
+pub(super) use sealed::{leave_sealed, read_sealed};
 pub(super) use support::{capabilities, check};
 pub use unit::Running;
 pub(super) use unit::{become_unit, start_unit};
@@ -40,6 +40,7 @@ use std::io;
 use std::path::Path;
 
 use crate::policy::Policy;
+pub(super) use crate::sandbox::descriptors::{leave_errors, speak_to};
 use crate::sandbox::{Ended, Surroundings};
 
 /// The kernel answers, not a variable: only our own filter knows the question.
