@@ -55,6 +55,23 @@ pub enum News {
     Hiding,
 }
 
+/// Where cargo itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cargo {
+    Inside,
+    Outside,
+}
+
+impl Cargo {
+    /// Is each unit in a box of its own? Not inside a sandbox where none can be nested.
+    fn has_units(self) -> bool {
+        match self {
+            Self::Inside => sandbox::PLATFORM == Platform::Linux,
+            Self::Outside => true,
+        }
+    }
+}
+
 /// One start of cargo.
 #[derive(Debug)]
 struct Run<'a> {
@@ -111,7 +128,7 @@ impl Build<'_> {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
         };
-        let policy = self.prepare(&cache, &folders, &project)?;
+        let policy = self.prepare(&cache, &folders, &project, Cargo::Inside)?;
         tell(&policy, News::Starting);
         let run = Run {
             kind: "buildrs",
@@ -217,14 +234,14 @@ impl Build<'_> {
         &self,
         tell: &dyn Fn(&Policy, News),
     ) -> Result<std::result::Result<Vec<(OsString, OsString)>, Ended>> {
-        self.check_tools()?;
+        Tools::check(self.config)?;
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
         let project = match self.project(&cache, &folders)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(Err(ended)),
         };
-        let policy = self.prepare(&cache, &folders, &project)?;
+        let policy = self.prepare(&cache, &folders, &project, Cargo::Outside)?;
         tell(&policy, News::Starting);
         let program = &self.invocation.executable;
         let mut variables = Tools::install(&cache, program, self.config)?.variables(program);
@@ -255,13 +272,15 @@ impl Build<'_> {
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation)?;
         Ok(match self.fetch(&cache, &folders, true)? {
-            Fetched::Project(project) => Ok(self.policy(platform, &cache, &folders, &project)?),
+            Fetched::Project(project) => {
+                Ok(self.policy(platform, &cache, &folders, &project, Cargo::Inside)?)
+            }
             Fetched::Failed(ended) => Err(ended),
         })
     }
 
     fn check_tools(&self) -> Result<()> {
-        if sandbox::PLATFORM == Platform::Linux {
+        if Cargo::Inside.has_units() {
             Tools::check(self.config)?;
         }
         Ok(())
@@ -428,16 +447,15 @@ impl Build<'_> {
         cache: &Path,
         folders: &Folders,
         project: &Project,
+        place: Cargo,
     ) -> Result<Policy> {
         let mut resolver = Resolver::default();
         let artifacts = targets::find(self, project, &mut resolver)?;
-        let tools = match platform {
-            Platform::Linux if sandbox::PLATFORM == Platform::Linux => Some(Tools::install(
-                cache,
-                &self.invocation.executable,
-                self.config,
-            )?),
-            _ => None,
+        let tools = if platform == sandbox::PLATFORM && place.has_units() {
+            let program = &self.invocation.executable;
+            Some(Tools::install(cache, program, self.config)?)
+        } else {
+            None
         };
         let facts = gather::facts(
             &Inputs {
@@ -455,11 +473,21 @@ impl Build<'_> {
     }
 
     /// Decides the policy, and makes what it names.
-    fn prepare(&self, cache: &Path, folders: &Folders, project: &Project) -> Result<Policy> {
-        let policy = self.policy(sandbox::PLATFORM, cache, folders, project)?;
+    fn prepare(
+        &self,
+        cache: &Path,
+        folders: &Folders,
+        project: &Project,
+        place: Cargo,
+    ) -> Result<Policy> {
+        let policy = self.policy(sandbox::PLATFORM, cache, folders, project, place)?;
         self.check_report(&policy)?;
         targets::create(&policy)?;
-        if sandbox::PLATFORM == Platform::Linux {
+        // There a build without units may write all of it, and one of them may still be at it.
+        if place == Cargo::Outside && sandbox::PLATFORM == Platform::Macos {
+            targets::links::check(&policy.artifacts)?;
+        }
+        if place.has_units() {
             units::scripts::wrap_left_behind(&policy.artifacts)?;
         }
         if self.host.package.is_some() {

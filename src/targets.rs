@@ -1,5 +1,7 @@
 //! The folders that cargo writes artifacts to: found as cargo finds them, and created outside.
 
+pub mod links;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};

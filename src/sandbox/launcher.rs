@@ -30,8 +30,9 @@ pub enum Launcher<'a> {
 
 /// The executable, always the same for the same launcher.
 ///
-/// Before it becomes our program it spoils the names of variables that a loader obeys, which
-/// [`restore`] undoes. If it cannot start a program, it says so and ends with status 101.
+/// Before it becomes our program it takes the power from variables that a loader obeys: on Linux it
+/// spoils their names, which [`restore`] undoes; on macOS they are gone. If it cannot start a
+/// program, it says so and ends with status 101.
 pub fn image(launcher: Launcher<'_>) -> Result<Vec<u8>> {
     let text = match launcher {
         Launcher::Tool { program } => program.as_os_str(),

@@ -18,9 +18,6 @@ use macos as backend;
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 use unsupported as backend;
 
-#[cfg(not(target_os = "linux"))]
-mod no_units;
-
 #[cfg(unix)]
 pub mod descriptors;
 pub mod files;
@@ -48,7 +45,7 @@ use crate::policy::plan::Platform;
 pub const SUPPORTED: bool = cfg!(any(target_os = "linux", target_os = "macos"));
 
 /// Can each unit have a sandbox of its own?
-pub const UNITS: bool = cfg!(target_os = "linux");
+pub const UNITS: bool = SUPPORTED;
 
 /// This system, or the one whose policy is nearest.
 pub const PLATFORM: Platform = if cfg!(target_os = "macos") {
@@ -133,6 +130,9 @@ pub struct Unit<'a> {
     /// That of them which is shared with other units, so that nothing but files and folders may be
     /// made in it: an unsandboxed program would follow a link.
     pub shared: Option<&'a Path>,
+    /// Folders in which cargo has a loader look for libraries, where the variable that says so does
+    /// not come through a launcher.
+    pub libraries: &'a [PathBuf],
     /// Which part of the build it is.
     pub part: Option<&'a denial::Unit>,
     /// Where its standard error goes, if not where ours goes.

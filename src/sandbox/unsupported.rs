@@ -7,13 +7,10 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Capability, Ended, Finished, Job, Limits, State, Surroundings};
+use super::{Capability, Ended, Finished, Job, Limits, State, Surroundings, Unit};
 use crate::policy::Policy;
 
-pub use super::no_units::Running;
-pub(super) use super::no_units::{
-    become_unit, leave_errors, leave_sealed, read_sealed, speak_to, start_unit,
-};
+const NO_UNITS: &str = "this system has no boxes for single units yet";
 
 const REMEDY: &str = "build on Linux or macOS, for instance in a container or a virtual machine";
 
@@ -67,6 +64,40 @@ pub(super) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
 }
 
 pub(super) fn die_by(_: i32) {}
+
+/// A program that was started; here none ever is.
+#[derive(Debug)]
+pub struct Running;
+
+impl Running {
+    pub fn wait(self) -> Result<Finished> {
+        bail!(NO_UNITS)
+    }
+}
+
+pub(super) fn start_unit(_: Unit<'_>) -> Result<Running> {
+    bail!(NO_UNITS)
+}
+
+pub(super) fn become_unit(_: &Unit<'_>) -> Result<Finished> {
+    bail!(NO_UNITS)
+}
+
+pub(super) fn leave_sealed(_: &[u8]) -> io::Result<i32> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NO_UNITS))
+}
+
+pub(super) fn leave_errors() -> io::Result<i32> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NO_UNITS))
+}
+
+pub(super) fn speak_to(_: i32) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NO_UNITS))
+}
+
+pub(super) fn read_sealed(_: i32) -> io::Result<Vec<u8>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, NO_UNITS))
+}
 
 /// None yet.
 pub(super) mod launcher {

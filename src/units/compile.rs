@@ -137,16 +137,19 @@ impl<'a> Call<'a> {
 
     /// The `OUT_DIR`s in which macros that it may load keep files.
     fn folders_of_macros(&self) -> Result<BTreeSet<PathBuf>> {
-        let folders = self.line.dependencies.iter();
-        let folders: Vec<PathBuf> = folders
-            .map(|folder| self.invocation.resolve(folder))
-            .collect();
         let roots = match self.line.target_folder() {
             Some(root) => vec![self.invocation.resolve(root)],
             // Examples in documentation, whose results go to a temporary folder.
             None => self.own.target_folders(),
         };
-        out_dirs::open_to_macros(&roots, &folders)
+        out_dirs::open_to_macros(&roots, &self.dependencies())
+    }
+
+    fn dependencies(&self) -> Vec<PathBuf> {
+        let folders = self.line.dependencies.iter();
+        folders
+            .map(|folder| self.invocation.resolve(folder))
+            .collect()
     }
 
     /// The part of the folder for incremental compilation that no other crate writes. rustc tells
@@ -235,6 +238,7 @@ impl<'a> Call<'a> {
             arguments,
             writable,
             shared,
+            libraries: self.dependencies(),
             part: self.part(),
         }
     }

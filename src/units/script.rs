@@ -1,5 +1,7 @@
 //! A build script in its own box.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 
 use super::surroundings::{self, Boxed, Confinement};
@@ -18,11 +20,15 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
     out_dirs::renew(&out)?;
     let own = Confinement::find(invocation)?;
+    // `PROFILE/build/PKG-HASH/out`.
+    let profile = out.ancestors().nth(3).map(Path::to_owned);
+    let libraries = profile.map(|profile| vec![profile.join("deps"), profile]);
     let boxed = Boxed {
         program: &real,
         arguments: &invocation.arguments,
         writable: vec![out],
         shared: None,
+        libraries: libraries.unwrap_or_default(),
         part: surroundings::part(invocation, Kind::BuildScript),
     };
     let finished = own.finish(invocation, boxed)?;

@@ -7,6 +7,7 @@ use super::session::{self, Session};
 use crate::denial::{Kind, Unit as Part};
 use crate::error::Failure;
 use crate::invocation::Invocation;
+use crate::policy::plan::Platform;
 use crate::policy::{Policy, Rule, environment};
 use crate::sandbox::{
     self, Ended, Finished, Surroundings, Unit, Whole, files, jobserver, launcher,
@@ -27,13 +28,13 @@ impl Confinement {
     /// The kernel tells where we are, and nothing that a crate could set.
     pub(super) fn find(invocation: &Invocation) -> Result<Self> {
         let session = match sandbox::surroundings(None)? {
-            Surroundings::Ours => None,
-            Surroundings::Free | Surroundings::Others => {
-                Some(Session::inherited(invocation)?.ok_or_else(|| {
-                    Failure::new("a part of a sandboxed build was started outside of its sandbox")
-                        .help("let cargo start it, by the same call that started the build")
-                })?)
-            }
+            // Somebody else's, where none can be applied inside another: it was found to be as
+            // narrow, or this would have failed.
+            Surroundings::Ours | Surroundings::Others => None,
+            Surroundings::Free => Some(Session::inherited(invocation)?.ok_or_else(|| {
+                Failure::new("a part of a sandboxed build was started outside of its sandbox")
+                    .help("let cargo start it, by the same call that started the build")
+            })?),
         };
         let parent = match &session {
             // Not where a crate says, which could be anywhere.
@@ -111,6 +112,7 @@ impl Confinement {
             arguments,
             mut writable,
             shared,
+            libraries,
             part,
         } = boxed;
         let shared = shared.as_deref();
@@ -133,6 +135,7 @@ impl Confinement {
                 environment: &environment,
                 writable: &writable,
                 shared,
+                libraries: &libraries,
                 part: part.as_ref(),
                 errors,
                 whole: None,
@@ -150,6 +153,11 @@ impl Confinement {
         writable.pop();
         writable.push(temporary.clone());
         set(&mut environment, "TMPDIR", temporary.as_os_str());
+        if sandbox::PLATFORM == Platform::Macos {
+            for path in &mut writable {
+                *path = settled(session, invocation, path)?;
+            }
+        }
         let policy = narrowed(session, &writable, &temporary);
         start(Unit {
             program,
@@ -157,6 +165,7 @@ impl Confinement {
             environment: &environment,
             writable: &writable,
             shared,
+            libraries: &libraries,
             part: part.as_ref(),
             errors,
             whole: Some(Whole {
@@ -185,6 +194,8 @@ pub(super) struct Boxed<'a> {
     pub(super) writable: Vec<PathBuf>,
     /// That of them which other units write as well.
     pub(super) shared: Option<PathBuf>,
+    /// See [`Unit::libraries`].
+    pub(super) libraries: Vec<PathBuf>,
     pub(super) part: Option<Part>,
 }
 
@@ -199,6 +210,29 @@ pub(super) fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
         folder: None,
     };
     Some(part.at(invocation.variable("CARGO_MANIFEST_DIR").map(PathBuf::from)))
+}
+
+/// The path without links, as the kernel of a Mac knows it. What a link leads to outside of cargo's
+/// folders is not given to a unit: an earlier build may have left the link.
+fn settled(session: &Session, invocation: &Invocation, path: &Path) -> Result<PathBuf> {
+    let real = path
+        .canonicalize()
+        .with_context(|| format!("cannot find `{}`", path.display()))?;
+    let artifacts = session.policy.artifacts.iter();
+    let is_cargos = artifacts
+        .chain([&session.temporary])
+        .any(|folder| real.starts_with(folder));
+    // A question to a compiler is asked in the folder of its crate.
+    if is_cargos || real == invocation.directory || files::is_named_pipe(&real) {
+        return Ok(real);
+    }
+    Err(Failure::new(format!(
+        "`{}` leads to `{}`, which is not in the target folder",
+        path.display(),
+        real.display()
+    ))
+    .help("an earlier build may have left a link: run `cargo clean`")
+    .into())
 }
 
 /// The policy of the whole build for one unit of it.

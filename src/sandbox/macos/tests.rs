@@ -1,10 +1,15 @@
+use std::fs::File;
+use std::io::Read;
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::around::{denied, file_canary, is_inside, network_canary, sandbox_check};
+use super::start::close_on_exec;
 use super::*;
 use crate::denial::Watch;
 use crate::policy::{Network, Policy, Profile, Rule};
-use crate::sandbox::Limits;
+use crate::sandbox::{Limits, Surroundings, Unit, Whole};
 
 /// A policy that allows one folder, for programs of the system itself.
 fn policy(folder: &Path) -> Policy {
@@ -40,7 +45,6 @@ fn policy(folder: &Path) -> Policy {
 struct Trial {
     folder: tempfile::TempDir,
     policy: Policy,
-    profile: seatbelt::Profile,
     file: PathBuf,
 }
 
@@ -56,17 +60,19 @@ impl Trial {
         Self {
             folder,
             policy,
-            profile,
             file,
         }
     }
 
     fn shell(&self, script: &str) -> Option<i32> {
         let program = Path::new("/bin/sh");
-        self.start(program, &self.arguments(script)).unwrap().code()
+        match self.start(program, &self.arguments(script)).unwrap() {
+            Ended::Exited(status) => Some(status.into()),
+            Ended::Signalled(_) => None,
+        }
     }
 
-    fn start(&self, program: &Path, arguments: &[OsString]) -> anyhow::Result<ExitStatus> {
+    fn start(&self, program: &Path, arguments: &[OsString]) -> anyhow::Result<Ended> {
         let _guard = alone();
         let job = Job {
             policy: &self.policy,
@@ -81,7 +87,7 @@ impl Trial {
             part: None,
             output: None,
         };
-        start(&self.profile, &job)
+        run(&job, &mut || {}).map(|finished| finished.ended)
     }
 
     /// The same without a sandbox.
@@ -110,7 +116,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Inside another sandbox there is nothing to test.
 fn skipped() -> bool {
-    let skipped = in_a_sandbox();
+    let skipped = sandbox_check() != 0;
     if skipped {
         eprintln!("skipped: already inside a sandbox, and Seatbelt does not nest");
     }
@@ -218,4 +224,102 @@ fn file_permissions_are_no_sandbox() {
     let refused = Err::<(), _>(io::Error::from_raw_os_error(libc::EPERM));
     assert!(denied(refused));
     assert!(!denied(Ok(())));
+}
+
+/// A unit that may write one folder of the trial's target, started by a shell.
+fn unit(trial: &Trial, script: &str, errors: Option<io::PipeWriter>) -> anyhow::Result<Ended> {
+    let _guard = alone();
+    let target = fs::canonicalize(trial.folder.path().join("target")).unwrap();
+    let own = target.join("own");
+    fs::create_dir_all(&own).unwrap();
+    let mut policy = trial.policy.clone();
+    policy.artifacts = Vec::new();
+    policy.temporary.clone_from(&own);
+    policy.writable[0].path.clone_from(&own);
+    let arguments = trial.arguments(script);
+    let environment = [("PATH".into(), "/usr/bin:/bin".into())];
+    let unit = Unit {
+        program: Path::new("/bin/sh"),
+        arguments: &arguments,
+        environment: &environment,
+        writable: &[own],
+        libraries: &[target],
+        part: None,
+        errors,
+        whole: Some(Whole {
+            policy: &policy,
+            limits: Limits::default(),
+            watch: Watch::Nothing,
+            scratch: trial.folder.path(),
+            directory: Path::new("/"),
+        }),
+    };
+    Ok(start_unit(unit)?.wait()?.ended)
+}
+
+#[test]
+fn a_unit_writes_its_own_folder_only() {
+    if skipped() {
+        return;
+    }
+    let trial = Trial::new();
+    fs::write(trial.folder.path().join("target/other"), "").unwrap();
+    for allowed in [
+        "echo x > \"$1/target/own/x\" && rm \"$1/target/own/x\"",
+        "cat \"$1/target/other\"",
+    ] {
+        let ended = unit(&trial, allowed, None).unwrap();
+        assert_eq!(ended, Ended::Exited(0), "{allowed}");
+    }
+    for denied in [
+        "echo x > \"$1/target/other\"",
+        "echo x > \"$1/target/new\"",
+        "ln -s /tmp \"$1/target/link\"",
+        "mv \"$1/target/own\" \"$1/target/moved\"",
+        "cat \"$1/secret\"",
+    ] {
+        let ended = unit(&trial, denied, None).unwrap();
+        assert_ne!(ended, Ended::Exited(0), "{denied}");
+        // In the sandbox of the whole build, where its whole target folder is its own.
+        if !denied.contains("secret") && !denied.contains("own") {
+            assert_eq!(trial.shell(denied), Some(0), "{denied}");
+        }
+    }
+}
+
+#[test]
+fn the_errors_of_a_unit_go_where_they_should_and_end_with_it() {
+    if skipped() {
+        return;
+    }
+    let (mut reader, writer) = io::pipe().unwrap();
+    let ended = unit(&Trial::new(), "echo told >&2; exit 3", Some(writer)).unwrap();
+    assert_eq!(ended, Ended::Exited(3));
+    let mut told = String::new();
+    reader.read_to_string(&mut told).unwrap();
+    assert_eq!(told, "told\n");
+}
+
+#[test]
+fn no_unit_starts_without_a_profile_outside_of_a_sandbox() {
+    if skipped() {
+        return;
+    }
+    assert!(!is_inside());
+    let start = || Unit {
+        program: Path::new("/usr/bin/true"),
+        arguments: &[],
+        environment: &[],
+        writable: &[],
+        libraries: &[],
+        part: None,
+        errors: None,
+        whole: None,
+    };
+    for error in [
+        start_unit(start()).map(drop).unwrap_err(),
+        become_unit(&start()).map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("outside of its sandbox"));
+    }
 }
