@@ -17,6 +17,8 @@ pub mod session;
 mod surroundings;
 pub mod tools;
 
+pub use self::surroundings::narrowed;
+
 use std::ffi::OsStr;
 use std::path::Path;
 

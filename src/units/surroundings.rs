@@ -154,11 +154,13 @@ impl Confinement {
         writable.push(temporary.clone());
         set(&mut environment, "TMPDIR", temporary.as_os_str());
         if sandbox::PLATFORM == Platform::Macos {
+            let mut folders = session.policy.artifacts.clone();
+            folders.push(session.temporary.clone());
             for path in &mut writable {
-                *path = settled(session, invocation, path)?;
+                *path = settled(path, &folders, &invocation.directory)?;
             }
         }
-        let policy = narrowed(session, &writable, &temporary);
+        let policy = narrowed(&session.policy, &session.temporary, &writable, &temporary);
         start(Unit {
             program,
             arguments,
@@ -212,18 +214,15 @@ pub(super) fn part(invocation: &Invocation, kind: Kind) -> Option<Part> {
     Some(part.at(invocation.variable("CARGO_MANIFEST_DIR").map(PathBuf::from)))
 }
 
-/// The path without links, as the kernel of a Mac knows it. What a link leads to outside of cargo's
-/// folders is not given to a unit: an earlier build may have left the link.
-fn settled(session: &Session, invocation: &Invocation, path: &Path) -> Result<PathBuf> {
+/// The path without links, as the kernel of a Mac knows it, in one of cargo's `folders`. What a link
+/// leads to outside of them is not given to a unit: an earlier build may have left the link.
+fn settled(path: &Path, folders: &[PathBuf], here: &Path) -> Result<PathBuf> {
     let real = path
         .canonicalize()
         .with_context(|| format!("cannot find `{}`", path.display()))?;
-    let artifacts = session.policy.artifacts.iter();
-    let is_cargos = artifacts
-        .chain([&session.temporary])
-        .any(|folder| real.starts_with(folder));
     // A question to a compiler is asked in the folder of its crate.
-    if is_cargos || real == invocation.directory || files::is_named_pipe(&real) {
+    let is_known = real == here || folders.iter().any(|folder| real.starts_with(folder));
+    if is_known || files::is_named_pipe(&real) {
         return Ok(real);
     }
     Err(Failure::new(format!(
@@ -235,9 +234,9 @@ fn settled(session: &Session, invocation: &Invocation, path: &Path) -> Result<Pa
     .into())
 }
 
-/// The policy of the whole build for one unit of it.
-fn narrowed(session: &Session, writable: &[PathBuf], temporary: &Path) -> Policy {
-    let whole = &session.policy;
+/// The policy of the whole build for one unit of it, which may write `writable`, its `temporary`
+/// folder among it. `place` is where temporary folders are made.
+pub fn narrowed(whole: &Policy, place: &Path, writable: &[PathBuf], temporary: &Path) -> Policy {
     let mut policy = whole.clone();
     // What a profile opens besides, unless all units' results lie there.
     policy.writable.retain(|rule| {
@@ -250,9 +249,7 @@ fn narrowed(session: &Session, writable: &[PathBuf], temporary: &Path) -> Policy
         why: why.to_owned(),
     };
     let artifacts = whole.artifacts.iter().cloned();
-    let temporary_target = writable
-        .iter()
-        .filter_map(|path| installation(&session.temporary, path));
+    let temporary_target = writable.iter().filter_map(|path| installation(place, path));
     policy.readable.extend(
         artifacts
             .chain(temporary_target)
@@ -283,4 +280,37 @@ fn shared_temporary(results: &[PathBuf]) -> Vec<PathBuf> {
         .into_iter()
         .filter(|folder| !results.iter().any(|path| path.starts_with(folder)))
         .collect()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_gives_a_unit_nothing_outside_of_the_target_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let target = root.join("target");
+        let out = target.join("debug/build/a-1/out");
+        fs::create_dir_all(&out).unwrap();
+        symlink(&target, root.join("link")).unwrap();
+        let folders = [target.clone()];
+        let settled = |path: PathBuf| super::settled(&path, &folders, &root);
+        assert_eq!(settled(out.clone()).unwrap(), out);
+        let linked = root.join("link/debug/build/a-1/out");
+        assert_eq!(settled(linked).unwrap(), out);
+        assert_eq!(settled(root.clone()).unwrap(), root);
+
+        fs::create_dir(root.join("secret")).unwrap();
+        fs::remove_dir(&out).unwrap();
+        symlink(root.join("secret"), &out).unwrap();
+        let error = settled(out.clone()).unwrap_err().to_string();
+        assert!(error.contains("not in the target folder"), "{error}");
+        assert!(settled(out.join("../../../../../secret")).is_err());
+        assert!(settled(target.join("missing")).is_err());
+    }
 }

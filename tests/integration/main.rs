@@ -37,7 +37,7 @@ mod stand_in;
 mod tools;
 
 // Each unit of a build in a box of its own: attacks of one on another, and honest programs.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod units;
 
 // What was denied is told, exactly, and nothing else is.

@@ -1,7 +1,10 @@
 //! What the tests share.
 
-// Canaries and words of their own are for the attacks, which Linux alone has.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "most attacks are for Linux alone")
+)]
 pub(crate) mod canary;
 pub(crate) mod command;
 pub(crate) mod project;
@@ -18,7 +21,6 @@ pub(crate) fn skip(what: &str, reason: &str) {
 }
 
 /// A word that no other run uses.
-#[cfg(target_os = "linux")]
 pub(crate) fn unique() -> String {
     use std::hash::{BuildHasher, Hasher};
     // Random keys are the standard library's only source of chance.

@@ -1,12 +1,22 @@
 //! A workspace with a victim, a hostile build script, a hostile proc macro, and everything that
 //! cargo makes of packages. It is harmless until a variable names a plan.
 
+#[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
 use crate::support::command::Run;
 use crate::support::project::Project;
-use crate::support::{skip, system};
+use crate::support::skip;
+#[cfg(target_os = "linux")]
+use crate::support::system::has_namespaces;
 
+/// Mac builds have one wall, and it is always there.
+#[cfg(not(target_os = "linux"))]
+fn has_namespaces() -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
 const ATTACKER: &str = include_str!("attacker.rs");
 
 /// Who builds, and behind what.
@@ -34,7 +44,7 @@ impl Cargo {
 
     /// Says why, if this machine cannot show it.
     pub(super) fn is_possible(self) -> bool {
-        if self == Self::BothWalls && !system::has_namespaces() {
+        if self == Self::BothWalls && !has_namespaces() {
             skip("both walls", "this system refuses namespaces");
             return false;
         }
@@ -56,6 +66,7 @@ pub(super) fn package(name: &str, rest: &str) -> String {
 
 /// What the attacker makes again, because it is its own, has a name that begins with `evil` or
 /// `user`; all else must stay as it is.
+#[cfg(target_os = "linux")]
 pub(super) fn workspace() -> Project {
     let project = Project::named("host");
     project
@@ -106,6 +117,7 @@ pub(super) fn workspace() -> Project {
 }
 
 /// The package whose compilation runs the macro.
+#[cfg(target_os = "linux")]
 fn write_user(project: &Project) {
     project
         .file(
@@ -142,6 +154,7 @@ fn write_user(project: &Project) {
 }
 
 /// The entries of a folder of the target whose names begin so.
+#[cfg(target_os = "linux")]
 pub(super) fn beginning(project: &Project, folder: &str, name: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(project.path(folder)) else {
         return Vec::new();
