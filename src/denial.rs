@@ -71,6 +71,9 @@ pub enum Kind {
 pub struct Actor {
     /// `None` for cargo itself and what it starts besides.
     pub unit: Option<Unit>,
+    /// Could it have been any part of the build? Then `unit` is none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// The file name of the program.
     pub program: String,
     /// The crates whose proc macros were loaded at the time; each of them could have done it.
@@ -113,7 +116,11 @@ pub enum Action {
     Remove(Place),
     /// To change mode, owner, times or other attributes.
     Alter(Place),
-    /// To send a signal to a process, or to several.
+    /// To talk to a service of the system.
+    Ask {
+        service: String,
+    },
+    /// To send a signal to a process, or to several; the name is empty where it is not known.
     Signal {
         process: String,
     },
@@ -174,4 +181,7 @@ pub struct Seen {
     pub denials: Vec<Denial>,
     /// One for each unit.
     pub activities: Vec<Activity>,
+    /// Would there be more to tell, but that it could not be read?
+    #[serde(default)]
+    pub unread: bool,
 }

@@ -199,6 +199,7 @@ mod tests {
     fn seen(package: &str, program: &str) -> Seen {
         let actor = Actor {
             unit: Some(unit(package)),
+            unknown: false,
             program: "build_script_build".to_owned(),
             macros: Vec::new(),
         };
@@ -216,6 +217,7 @@ mod tests {
                 programs: vec![program.into()],
                 read: Vec::new(),
             }],
+            unread: false,
         }
     }
 

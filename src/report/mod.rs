@@ -50,7 +50,10 @@ impl Reporter {
         }
         let denials = worth_telling(&finished.seen.denials, &self.context);
         if denials.is_empty() {
-            if self.asked {
+            if self.asked && finished.seen.unread {
+                self.voice
+                    .note("the system's log could not be read, so what was denied is not known");
+            } else if self.asked {
                 self.voice
                     .note("the sandbox denied nothing to what was built");
             }

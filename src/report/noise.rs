@@ -3,19 +3,38 @@
 use std::path::Path;
 
 use super::Context;
-use crate::denial::{Action, Denial, Unit};
+use crate::denial::{Action, Actor, Denial, Unit};
 
 /// Daemons that C libraries ask first and do without: name services and the system's log.
-const DAEMONS: [&str; 5] = [
+const DAEMONS: [&str; 6] = [
     "/var/run/nscd/",
     "/run/nscd/",
     "/run/systemd/userdb/",
     "/run/systemd/resolve/",
     "/dev/log",
+    "/private/var/run/syslog",
 ];
 
 /// Terminals, which programs look for to find out whether somebody watches.
-const TERMINALS: [&str; 3] = ["/dev/tty", "/dev/pts", "/dev/console"];
+const TERMINALS: [&str; 4] = ["/dev/tty", "/dev/pts", "/dev/console", "/dev/dtracehelper"];
+
+/// Beginnings of names of services that lead out of the sandbox: to keys, other programs, names of
+/// hosts. Every program asks for others.
+const SERVICES: [&str; 10] = [
+    "com.apple.SecurityServer",
+    "com.apple.coreservices.launchservicesd",
+    "com.apple.dnssd",
+    "com.apple.mDNSResponder",
+    "com.apple.nsurlsessiond",
+    "com.apple.pasteboard",
+    "com.apple.secd",
+    "com.apple.security",
+    "com.apple.tccd",
+    "com.apple.xpc.",
+];
+
+/// Programs that are no crate's.
+const CARGO: [&str; 2] = ["cargo", "rustup"];
 
 /// What people should know of: not what cargo and its helpers try for themselves and do without,
 /// nor what every program tries, nor a socket whose use is told as well.
@@ -28,7 +47,7 @@ pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
         })
     };
     let is_told = |denial: &&Denial| {
-        if denial.actor.unit.is_none() {
+        if is_cargos(&denial.actor) {
             return false;
         }
         match &denial.action {
@@ -38,12 +57,17 @@ pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
             Action::Connect { address } => {
                 !DAEMONS.iter().any(|daemon| address.starts_with(daemon))
             }
+            Action::Ask { service } => SERVICES.iter().any(|name| service.starts_with(name)),
             action => !action
                 .place()
                 .is_some_and(|place| is_usual(&place.path, context)),
         }
     };
     denials.iter().filter(is_told).cloned().collect()
+}
+
+fn is_cargos(actor: &Actor) -> bool {
+    actor.unit.is_none() && (!actor.unknown || CARGO.contains(&actor.program.as_str()))
 }
 
 fn is_usual(path: &Path, context: &Context) -> bool {

@@ -65,6 +65,7 @@ pub fn help(denial: &Denial, context: &Context) -> String {
                 Action::Signal { .. } | Action::Control { .. } => {
                     "a unit signals what it started itself, and traces nobody"
                 }
+                Action::Ask { .. } => "a build gets along with the programs that it starts itself",
                 action if action.is_network() => {
                     "ship what the build needs with the package, or fetch it before"
                 }
@@ -92,6 +93,9 @@ pub(super) fn summary(denials: &[Denial]) -> String {
     crates.sort();
     crates.dedup();
     let things = if count == 1 { "attempt" } else { "attempts" };
+    if denials.iter().any(|denial| denial.actor.unit.is_none()) {
+        crates.push("a crate that the system does not name".to_owned());
+    }
     format!(
         "the sandbox denied {count} {things} of {}, which built all the same; `-v` shows more",
         crates.join(", ")
@@ -108,7 +112,12 @@ fn package(unit: &Unit) -> String {
 fn who(actor: &Actor) -> String {
     let program = harmless(&actor.program);
     let Some(unit) = &actor.unit else {
-        return format!("`{program}`");
+        // Names of processes are cut off on macOS.
+        return match program.trim_start_matches('.').replace('_', "-") {
+            name if name.starts_with("build-script-") => "the build script of a crate".to_owned(),
+            _ if actor.unknown => format!("`{program}`, started for a crate,"),
+            _ => format!("`{program}`"),
+        };
     };
     let package = package(unit);
     let is_compiler = ["rustc", "clippy-driver", "rustdoc"].contains(&program.as_str());
@@ -123,7 +132,7 @@ fn who(actor: &Actor) -> String {
         _ => format!("one of the proc macros {}, ", macros.join(", ")),
     };
     match unit.kind {
-        Kind::BuildScript if program.contains("build_script_") => {
+        Kind::BuildScript if program.contains("build_script_") || program == ".build_script_bu" => {
             format!("the build script of {package}")
         }
         Kind::BuildScript => format!("`{program}`, started by the build script of {package},"),
@@ -166,6 +175,10 @@ fn what(action: &Action, context: &Context) -> String {
         Action::Create(place) => format!("creating {}", path(place)),
         Action::Remove(place) => format!("removing or renaming {}", path(place)),
         Action::Alter(place) => format!("changing the attributes of {}", path(place)),
+        Action::Ask { service } => format!("asking the service `{}`", harmless(service)),
+        Action::Signal { process } if process.is_empty() => {
+            "sending a signal to another process".to_owned()
+        }
         Action::Signal { process } => format!("sending a signal to {}", harmless(process)),
         Action::Control { process } => format!("tracing or changing {}", harmless(process)),
     }
@@ -175,8 +188,116 @@ fn why(action: &Action) -> &'static str {
     match action {
         action if action.is_network() => "a build has no network",
         Action::Read(_) => "it may hold secrets, and no build needs it",
+        Action::Ask { .. } => "it is outside of the sandbox",
         Action::Signal { .. } => "it is no process of this unit's",
         Action::Control { .. } => "a build leaves processes alone",
         _ => "it is not this unit's to change",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::worth_telling;
+
+    fn context() -> Context {
+        Context {
+            home: "/Users/u".into(),
+            settings: "/Users/u/p/package.json".into(),
+            package: None,
+            caches: vec!["/Users/u/.cargo".into()],
+        }
+    }
+
+    /// Of a part of the build that is not known.
+    fn denial(program: &str, action: Action) -> Denial {
+        Denial {
+            actor: Actor {
+                unit: None,
+                unknown: true,
+                program: program.to_owned(),
+                macros: Vec::new(),
+            },
+            action,
+            count: 2,
+        }
+    }
+
+    fn connect() -> Action {
+        Action::Connect {
+            address: "192.0.2.1:443".to_owned(),
+        }
+    }
+
+    fn ask(service: &str) -> Action {
+        Action::Ask {
+            service: service.to_owned(),
+        }
+    }
+
+    fn told(denials: &[Denial]) -> Vec<String> {
+        let context = context();
+        worth_telling(denials, &context)
+            .iter()
+            .map(|denial| describe(denial, &context))
+            .collect()
+    }
+
+    #[test]
+    fn what_no_crate_is_known_for_is_told_all_the_same() {
+        let signal = |process: &str| Action::Signal {
+            process: process.to_owned(),
+        };
+        let place = Place {
+            path: "/Users/u/.zshrc".into(),
+            asked: "/Users/u/.zshrc".into(),
+        };
+        let denials = [
+            denial("build-script-bui", connect()),
+            denial(".build_script_bu", Action::Write(place)),
+            denial("cu\u{1b}rl", ask("com.apple.SecurityServer")),
+            denial("sh", signal("")),
+            denial("sh", signal("Finder\n")),
+        ];
+        assert_eq!(
+            told(&denials),
+            [
+                "the sandbox kept the build script of a crate from connecting to 192.0.2.1:443 \
+                 (2 times): a build has no network",
+                "the sandbox kept the build script of a crate from writing `~/.zshrc` (2 times): \
+                 it is not this unit's to change",
+                "the sandbox kept `cu\\u{1b}rl`, started for a crate, from asking the service \
+                 `com.apple.SecurityServer` (2 times): it is outside of the sandbox",
+                "the sandbox kept `sh`, started for a crate, from sending a signal to another \
+                 process (2 times): it is no process of this unit's",
+                "the sandbox kept `sh`, started for a crate, from sending a signal to \
+                 Finder\\n (2 times): it is no process of this unit's",
+            ]
+        );
+        assert_eq!(
+            summary(&denials[..1]),
+            "the sandbox denied 2 attempts of a crate that the system does not name, which built \
+             all the same; `-v` shows more"
+        );
+        for help in denials.iter().map(|denial| help(denial, &context())) {
+            assert!(help.contains("look at the crate's source"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_is_cargos_own_or_every_programs_is_not_told() {
+        let mut known = denial("curl", connect());
+        known.actor.unknown = false;
+        let cache = Place {
+            path: "/Users/u/.cargo/.package-cache".into(),
+            asked: "/Users/u/.cargo/.package-cache".into(),
+        };
+        let denials = [
+            known,
+            denial("cargo", connect()),
+            denial("rustc", Action::Write(cache)),
+            denial("clang", ask("com.apple.analyticsd")),
+        ];
+        assert_eq!(told(&denials), [""; 0]);
     }
 }

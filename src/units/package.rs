@@ -139,6 +139,7 @@ mod tests {
         let mut seen = Seen {
             denials: Vec::new(),
             activities: vec![activity],
+            unread: false,
         };
         correct(&mut seen, &[host, evil]);
         let unit = &seen.activities[0].unit;

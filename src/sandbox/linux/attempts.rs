@@ -60,6 +60,7 @@ pub(super) fn seen(channel: &File) -> io::Result<Seen> {
     Ok(Seen {
         denials: refused.map(|attempt| attempt.denial).collect(),
         activities: notes.activities,
+        unread: false,
     })
 }
 

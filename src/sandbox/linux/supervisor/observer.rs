@@ -268,6 +268,7 @@ impl Observer {
         let compiles = unit.is_some_and(|unit| unit.kind != Kind::BuildScript);
         Actor {
             unit: unit.cloned(),
+            unknown: false,
             program: who.program(),
             macros: if compiles { who.macros() } else { Vec::new() },
         }
