@@ -6,6 +6,7 @@
 //! is outside is started the same way, each under a profile of its own.
 
 mod around;
+mod log;
 mod signals;
 mod start;
 mod unit;
@@ -83,9 +84,13 @@ pub(super) fn record(policy: &Policy, subject: &str) -> anyhow::Result<String> {
 pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Finished> {
     hiding();
     // The text is in the job's record; the parameters follow from the policy alone.
-    let profile = seatbelt::profile(job.policy, "")?;
+    let (profile, question) = log::watched(job.policy, "a package", job.watch, job.part)?;
+    let text = match question {
+        Some(_) => Text::Argument(Some(job.record)),
+        None => Text::File(job.record),
+    };
     let start = Start {
-        text: Text::File(job.record),
+        text,
         profile: &profile,
         program: job.program,
         arguments: job.arguments,
@@ -96,10 +101,9 @@ pub(super) fn run(job: &Job<'_>, hiding: &mut dyn FnMut()) -> anyhow::Result<Fin
         output: job.output,
         errors: None,
     };
-    Ok(Finished {
-        ended: start.spawn()?.wait()?,
-        seen: Seen::default(),
-    })
+    let ended = start.spawn()?.wait()?;
+    let seen = question.map_or_else(Seen::default, |asked| asked.ask(ended));
+    Ok(Finished { ended, seen })
 }
 
 pub(super) fn become_program(

@@ -11,6 +11,7 @@
 //! or cloned give what is hidden or protected in them another path. Those operations have rules of
 //! their own.
 
+pub mod log;
 mod places;
 
 use std::collections::BTreeSet;
@@ -52,6 +53,18 @@ impl Profile {
 ///
 /// Fails on a path that a profile cannot express.
 pub fn profile(policy: &Policy, origin: &str) -> anyhow::Result<Profile> {
+    with_messages(policy, origin, "")
+}
+
+/// The same profile, with the tag in what the system's log will say of denials.
+pub fn tagged(policy: &Policy, origin: &str, tag: &log::Tag) -> anyhow::Result<Profile> {
+    with_messages(policy, origin, &format!(" (with message \"{tag}\")"))
+}
+
+/// Stands where a rule that denies may have a message. A comment has no such character.
+const MESSAGE: &str = "\u{1}";
+
+fn with_messages(policy: &Policy, origin: &str, message: &str) -> anyhow::Result<Profile> {
     let mut parameters = Parameters::default();
     for (name, path) in [
         (
@@ -67,7 +80,11 @@ pub fn profile(policy: &Policy, origin: &str) -> anyhow::Result<Profile> {
     let entries = entries(policy, &mut parameters)?;
 
     let mut text = header(policy, origin);
-    text.push_str(include_str!("seatbelt/processes.sb"));
+    let denies = |text: &str, rule: &str| text.replacen(rule, &format!("{rule}{MESSAGE}"), 1);
+    text.push_str(&denies(
+        include_str!("seatbelt/processes.sb"),
+        "(deny default",
+    ));
     reading(&mut text, &entries, &mut parameters)?;
     writing(&mut text, &entries)?;
     naming(&mut text, &entries, &mut parameters)?;
@@ -81,12 +98,13 @@ pub fn profile(policy: &Policy, origin: &str) -> anyhow::Result<Profile> {
         policy::Profile::Compat => include_str!("seatbelt/compat.sb"),
     });
     text.push('\n');
-    text.push_str(match policy.network {
+    let network = match policy.network {
         Network::Denied => include_str!("seatbelt/offline.sb"),
         Network::Internet => include_str!("seatbelt/internet.sb"),
-    });
+    };
+    text.push_str(&denies(network, "(deny network*"));
     Ok(Profile {
-        text,
+        text: text.replace(MESSAGE, message),
         parameters: parameters.0,
     })
 }
@@ -254,9 +272,7 @@ fn rules<'a>(
     for entry in entries {
         let action = if allow(entry) { "allow" } else { "deny" };
         if open != Some(action) {
-            if open.is_some() {
-                text.push_str("  )\n");
-            }
+            end(text, open);
             writeln!(text, "({action} {operations}")?;
             open = Some(action);
         }
@@ -266,10 +282,17 @@ fn rules<'a>(
         }
         text.push('\n');
     }
-    if open.is_some() {
-        text.push_str("  )\n");
-    }
+    end(text, open);
     Ok(())
+}
+
+/// The end of a rule that is written over several lines, if one was begun.
+fn end(text: &mut String, action: Option<&str>) {
+    match action {
+        Some("deny") => text.extend(["  ", MESSAGE, ")\n"]),
+        Some(_) => text.push_str("  )\n"),
+        None => {}
+    }
 }
 
 fn literals(text: &mut String, action: &str, operations: &str, places: &[String]) -> fmt::Result {
@@ -280,6 +303,9 @@ fn literals(text: &mut String, action: &str, operations: &str, places: &[String]
     write!(text, "({action} {operations}")?;
     for place in places {
         write!(text, "\n  (literal {place})")?;
+    }
+    if action == "deny" {
+        text.push_str(MESSAGE);
     }
     text.push_str(")\n");
     Ok(())

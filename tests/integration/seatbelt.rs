@@ -114,6 +114,28 @@ fn every_row_of_the_policy_table_holds_under_both_models() {
     }
 }
 
+/// A message of a rule changes what the log says, and nothing else.
+#[test]
+fn messages_change_no_answer() {
+    let tag = seatbelt::log::Tag::new();
+    let message = format!(" (with message \"{tag}\")");
+    for (profile, network) in VARIANTS {
+        let policy = sample(profile, network);
+        let plain = seatbelt::profile(&policy, "(deny default)").unwrap();
+        let tagged = seatbelt::tagged(&policy, "(deny default)", &tag).unwrap();
+        assert_eq!(tagged.text.replace(&message, ""), plain.text);
+        assert_eq!(tagged.parameters, plain.parameters);
+        for rule in ["(deny default", "(deny network*"] {
+            let marked = format!("{rule}{message})\n");
+            assert_eq!(tagged.text.matches(&marked).count(), 1);
+        }
+        // Each of those that a path decides as well.
+        assert!(tagged.text.matches(&message).count() > 8);
+        check(&tagged, &table(profile, network));
+        ask_another(&tagged, &table(profile, network));
+    }
+}
+
 /// Each row of the table holds under both models.
 #[track_caller]
 fn check(text: &seatbelt::Profile, table: &str) {

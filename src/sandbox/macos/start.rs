@@ -20,8 +20,9 @@ use crate::sandbox::{Ended, descriptors, seatbelt};
 pub(super) enum Text<'a> {
     /// In a file that people may read as well.
     File(&'a Path),
-    /// As an argument: nobody could change it on its way, and nothing is left to remove.
-    Argument(&'a str),
+    /// As an argument: nobody could change it on its way, and nothing is left to remove. The file
+    /// holds the same for people, but for messages, if there is one.
+    Argument(Option<&'a Path>),
 }
 
 /// A program, and what it is confined by.
@@ -58,7 +59,7 @@ impl Start<'_> {
             let mut command = Command::new(SANDBOX_EXEC);
             match self.text {
                 Text::File(path) => command.arg("-f").arg(path),
-                Text::Argument(text) => command.args(["-p", text]),
+                Text::Argument(_) => command.args(["-p", &self.profile.text]),
             };
             command
                 .args(self.profile.definitions())
@@ -88,8 +89,8 @@ impl Start<'_> {
         let mut trial = sandboxed();
         trial.arg("/usr/bin/true").stdin(Stdio::null());
         let name = match self.text {
-            Text::File(path) => format!(" `{}`", path.display()),
-            Text::Argument(_) => String::new(),
+            Text::File(path) | Text::Argument(Some(path)) => format!(" `{}`", path.display()),
+            Text::Argument(None) => String::new(),
         };
         if let Some(errors) = self.errors {
             command.stderr(errors);
@@ -129,6 +130,7 @@ impl Started {
                     String::from_utf8_lossy(&trial.stderr).trim()
                 ))
                 .help("report it with the profile and the output of `sw_vers`")
+                .help("if it is about a `message`, `SANDBOXED_CARGO_WATCH=nothing` does without")
                 .into());
             }
         }

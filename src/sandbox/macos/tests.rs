@@ -73,6 +73,16 @@ impl Trial {
     }
 
     fn start(&self, program: &Path, arguments: &[OsString]) -> anyhow::Result<Ended> {
+        let finished = self.watched(program, arguments, Watch::Nothing)?;
+        Ok(finished.ended)
+    }
+
+    fn watched(
+        &self,
+        program: &Path,
+        arguments: &[OsString],
+        watch: Watch,
+    ) -> anyhow::Result<Finished> {
         let _guard = alone();
         let job = Job {
             policy: &self.policy,
@@ -83,11 +93,11 @@ impl Trial {
             record: &self.file,
             scratch: self.folder.path(),
             limits: Limits::default(),
-            watch: Watch::Nothing,
+            watch,
             part: None,
             output: None,
         };
-        run(&job, &mut || {}).map(|finished| finished.ended)
+        run(&job, &mut || {})
     }
 
     /// The same without a sandbox.
@@ -322,4 +332,31 @@ fn no_unit_starts_without_a_profile_outside_of_a_sandbox() {
     ] {
         assert!(error.to_string().contains("outside of its sandbox"));
     }
+}
+
+#[test]
+fn the_log_tells_what_was_denied() {
+    if skipped() {
+        return;
+    }
+    let trial = Trial::new();
+    let script = trial.arguments("echo x > \"$1/outside\" || exit 1");
+    // The log may be a little late.
+    for _ in 0..5 {
+        let finished = trial.watched(Path::new("/bin/sh"), &script, Watch::Changes);
+        let finished = finished.unwrap();
+        assert_eq!(finished.ended, Ended::Exited(1));
+        if finished.seen.unread {
+            eprintln!("skipped: this user may not read the log");
+            return;
+        }
+        let mut places = finished.seen.denials.iter();
+        if places.any(|denial| {
+            let place = denial.action.place();
+            denial.actor.unknown && place.is_some_and(|place| place.path.ends_with("outside"))
+        }) {
+            return;
+        }
+    }
+    panic!("nothing in five answers");
 }

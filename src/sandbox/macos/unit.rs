@@ -8,21 +8,21 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::around;
+use super::log::{self, Question};
 use super::start::{self, Start, Started, Text, variable};
 use crate::denial::Seen;
-use crate::sandbox::{Finished, Unit, Whole, jobserver, seatbelt, shell_launcher};
+use crate::sandbox::{Finished, Unit, Whole, jobserver, shell_launcher};
 
 /// A program that was started.
 #[derive(Debug)]
-pub struct Running(Started);
+pub struct Running(Started, Option<Question>);
 
 impl Running {
-    /// How it ended.
+    /// How it ended, and what was denied to it.
     pub fn wait(self) -> Result<Finished> {
-        Ok(Finished {
-            ended: self.0.wait()?,
-            seen: Seen::default(),
-        })
+        let ended = self.0.wait()?;
+        let seen = self.1.map_or_else(Seen::default, |asked| asked.ask(ended));
+        Ok(Finished { ended, seen })
     }
 }
 
@@ -36,7 +36,8 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
         command.stderr(errors);
     }
     let started = start::spawn(command, &jobserver::descriptors(unit.environment));
-    started.with_context(|| failure(&unit)).map(Running)
+    let started = started.with_context(|| failure(&unit))?;
+    Ok(Running(started, None))
 }
 
 pub(in crate::sandbox) fn become_unit(unit: &Unit<'_>) -> Result<Finished> {
@@ -51,9 +52,9 @@ fn failure(unit: &Unit<'_>) -> String {
 }
 
 fn confined(unit: &Unit<'_>, whole: Whole<'_>, errors: Option<io::PipeWriter>) -> Result<Running> {
-    let profile = seatbelt::profile(whole.policy, "one unit")?;
+    let (profile, question) = log::watched(whole.policy, "one unit", whole.watch, unit.part)?;
     let start = Start {
-        text: Text::Argument(&profile.text),
+        text: Text::Argument(None),
         profile: &profile,
         program: unit.program,
         arguments: unit.arguments,
@@ -64,7 +65,7 @@ fn confined(unit: &Unit<'_>, whole: Whole<'_>, errors: Option<io::PipeWriter>) -
         output: None,
         errors,
     };
-    start.spawn().map(Running)
+    Ok(Running(start.spawn()?, question))
 }
 
 /// The program for a sandbox that does not admit another one inside it, and for nowhere else.

@@ -357,6 +357,11 @@ impl Compiler {
                     parent(operation);
                     rule.operations.push(operation.clone());
                 }
+                Form::List(list) if list[0] == atom("with") => {
+                    assert_eq!(list[1], atom("message"));
+                    assert!(matches!(&list[2..], [Form::Text(_)]), "{list:?}");
+                    assert!(!rule.allow);
+                }
                 filter => rule.filters.push(self.filter(filter)),
             }
         }
