@@ -33,6 +33,10 @@ const SERVICES: [&str; 10] = [
     "com.apple.xpc.",
 ];
 
+/// What we try ourselves inside a sandbox, to see that it is one: addresses where nobody listens, and
+/// what the name of a file begins with.
+const CANARIES: ([&str; 2], &str) = (["127.0.0.1:9", "192.0.2.1:9"], ".sandboxed-cargo-canary-");
+
 /// Programs that are no crate's.
 const CARGO: [&str; 2] = ["cargo", "rustup"];
 
@@ -47,7 +51,7 @@ pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
         })
     };
     let is_told = |denial: &&Denial| {
-        if is_cargos(&denial.actor) {
+        if is_cargos(&denial.actor) || is_canary(&denial.action) {
             return false;
         }
         match &denial.action {
@@ -68,6 +72,18 @@ pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
 
 fn is_cargos(actor: &Actor) -> bool {
     actor.unit.is_none() && (!actor.unknown || CARGO.contains(&actor.program.as_str()))
+}
+
+fn is_canary(action: &Action) -> bool {
+    let (addresses, name) = CANARIES;
+    match action {
+        Action::Connect { address } => addresses.contains(&address.as_str()),
+        Action::Create(place) => place
+            .path
+            .file_name()
+            .is_some_and(|file| file.as_encoded_bytes().starts_with(name.as_bytes())),
+        _ => false,
+    }
 }
 
 fn is_usual(path: &Path, context: &Context) -> bool {

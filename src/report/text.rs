@@ -297,6 +297,19 @@ mod tests {
             denial("cargo", connect()),
             denial("rustc", Action::Write(cache)),
             denial("clang", ask("com.apple.analyticsd")),
+            denial(
+                "sandboxed-cargo",
+                Action::Connect {
+                    address: "127.0.0.1:9".to_owned(),
+                },
+            ),
+            denial(
+                "sandboxed-cargo",
+                Action::Create(Place {
+                    path: "/Users/u/.sandboxed-cargo-canary-17".into(),
+                    asked: "/Users/u/.sandboxed-cargo-canary-17".into(),
+                }),
+            ),
         ];
         assert_eq!(told(&denials), [""; 0]);
     }
