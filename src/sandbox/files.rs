@@ -4,14 +4,14 @@
 pub use unix::{
     Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
     listen_abstract, make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular,
-    pipe, place, program_permissions, same, with_usual_mode,
+    pipe, place, program_permissions, same, symlink, with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
-    make_accessible, mark_in_use, names, open_folder, open_regular, place, program_permissions,
-    same, with_usual_mode,
+    Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
+    make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular, pipe, place,
+    program_permissions, same, symlink, with_usual_mode,
 };
 
 #[cfg(unix)]
@@ -175,6 +175,11 @@ mod unix {
         Permissions::from_mode(like.mode() & 0o777 | 0o500)
     }
 
+    /// Makes a link that leads to `to`.
+    pub fn symlink(to: &Path, link: &Path) -> io::Result<()> {
+        std::os::unix::fs::symlink(to, link)
+    }
+
     /// Temporary files that become what other programs make: the umask decides about their mode.
     pub fn with_usual_mode<'a, 'p, 's>(
         builder: &'a mut tempfile::Builder<'p, 's>,
@@ -277,6 +282,10 @@ mod elsewhere {
         builder: &'a mut tempfile::Builder<'p, 's>,
     ) -> &'a mut tempfile::Builder<'p, 's> {
         builder
+    }
+
+    pub fn symlink(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub fn make_accessible(_: &Path) {}

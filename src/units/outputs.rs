@@ -12,12 +12,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use tempfile::TempPath;
 
-use crate::sandbox::files;
+use crate::policy::plan::Platform;
 use crate::sandbox::folder::Folder;
+use crate::sandbox::{self, files};
 use crate::scratch::{self, Scratch};
 
 /// What the names of our folders begin with.
 const PREFIX: &str = ".sandboxed-cargo.";
+
+/// Do executables name the object files that hold their debug information? Elsewhere it is in them.
+const NAMES_OBJECTS: bool = matches!(sandbox::PLATFORM, Platform::Macos);
 
 /// The private folder of one unit; removed with what is left in it.
 #[derive(Debug)]
@@ -31,8 +35,15 @@ impl Outputs {
     /// Makes the folder inside `destination`, so that moving never copies. `stem` is what the names
     /// of the unit's results begin with; where it is empty, every name is allowed.
     pub(super) fn create(destination: &Path, stem: String) -> io::Result<Self> {
+        let mut prefix = PREFIX.to_owned();
+        if NAMES_OBJECTS {
+            prefix.push_str(&stem);
+            prefix.push('.');
+        }
+        let named = Scratch::create(destination, &prefix);
         Ok(Self {
-            private: Scratch::create(destination, PREFIX)?,
+            // Without the unit's name, where that is too long.
+            private: named.or_else(|_| Scratch::create(destination, PREFIX))?,
             destination: destination.to_owned(),
             stem,
         })
@@ -108,7 +119,8 @@ impl Outputs {
     }
 
     /// Moves all that is there and ours; the rest goes with the folder.
-    pub(super) fn deliver_all(&self) -> Result<()> {
+    pub(super) fn deliver_all(self) -> Result<()> {
+        let mut has_objects = false;
         let entries = fs::read_dir(self.private())
             .and_then(Iterator::collect::<io::Result<Vec<_>>>)
             .with_context(|| format!("failed to read `{}`", self.private().display()))?;
@@ -117,14 +129,41 @@ impl Outputs {
             if !self.is_ours(&name) || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 continue;
             }
-            if Path::new(&name).extension() == Some(OsStr::new("d")) {
+            let extension = Path::new(&name).extension();
+            has_objects |= extension == Some(OsStr::new("o"));
+            if extension == Some(OsStr::new("d")) {
                 self.deliver_list(&name)
                     .with_context(|| format!("failed to deliver `{}`", name.display()))?;
             } else {
                 self.deliver(&name)?;
             }
         }
+        if NAMES_OBJECTS && has_objects {
+            // Debuggers alone would miss it.
+            let _ = self.leave_name();
+        }
         Ok(())
+    }
+
+    /// Lets the name of the private folder lead to the shared one: an executable names its object
+    /// files by where they were when it was linked. The unit's last such name goes.
+    fn leave_name(self) -> io::Result<()> {
+        let mut prefix = OsString::from(PREFIX);
+        prefix.push(&self.stem);
+        prefix.push(".");
+        for entry in fs::read_dir(&self.destination)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_ours = name
+                .as_encoded_bytes()
+                .starts_with(prefix.as_encoded_bytes());
+            if is_ours && entry.file_type()?.is_symlink() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        let name = self.private().to_owned();
+        drop(self.private);
+        files::symlink(Path::new("."), &name)
     }
 
     /// A list of dependencies names the results where rustc made them. The unit may have left
@@ -214,7 +253,6 @@ mod tests {
         let list = format!("{0}/libfoo-12.rlib: a.rs\n\na.rs:\n", private.display());
         fs::write(private.join("foo-12.d"), list).unwrap();
         outputs.deliver_all().unwrap();
-        drop(outputs);
         assert_eq!(
             names(shared.path()),
             ["foo-12", "foo-12.d", "foo-12.x.o", "libfoo-12.rlib"]
@@ -247,6 +285,29 @@ mod tests {
         }
         drop(outputs);
         assert_eq!(names(shared.path()), ["libfoo.rmeta"]);
+    }
+
+    #[test]
+    fn objects_are_found_where_they_were_linked() {
+        let shared = tempfile::tempdir().unwrap();
+        let mut last = PathBuf::new();
+        for text in ["1", "2"] {
+            let other = Outputs::create(shared.path(), "foo-123".into()).unwrap();
+            let outputs = Outputs::create(shared.path(), "foo-12".into()).unwrap();
+            let private = outputs.private().to_owned();
+            fs::write(shared.path().join("foo-12.x.o"), text).unwrap();
+            outputs.leave_name().unwrap();
+            assert_eq!(
+                fs::read_to_string(private.join("foo-12.x.o")).unwrap(),
+                text
+            );
+            assert!(other.private().is_dir());
+            if NAMES_OBJECTS {
+                assert!(fs::symlink_metadata(&last).is_err());
+            }
+            last = private;
+        }
+        crate::targets::links::check(&[shared.path().to_owned()]).unwrap();
     }
 
     #[test]
