@@ -29,6 +29,7 @@ impl Run {
     }
 
     /// The same by another program; before any argument.
+    #[cfg(target_os = "linux")]
     pub(crate) fn by(self, program: impl AsRef<OsStr>) -> Self {
         let mut run = Self::new(program.as_ref(), &self.root);
         for (name, value) in self.command.get_envs() {
