@@ -483,8 +483,8 @@ impl Build<'_> {
         let policy = self.policy(sandbox::PLATFORM, cache, folders, project, place)?;
         self.check_report(&policy)?;
         targets::create(&policy)?;
-        // There a build without units may write all of it, and one of them may still be at it.
-        if place == Cargo::Outside && sandbox::PLATFORM == Platform::Macos {
+        // A build without units, such as that of a third-party command, may write all of it.
+        if place == Cargo::Outside {
             targets::links::check(&policy.artifacts)?;
         }
         if place.has_units() {

@@ -40,7 +40,7 @@ impl Confinement {
             // Not where a crate says, which could be anywhere.
             Some(session) => session.temporary.clone(),
             None => sandbox::temporary_folder_of_parent()
-                .context("failed to ask for cargo's own `TMPDIR`")?
+                .context("failed to ask for cargo's own temporary folder")?
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
         let failed = || {

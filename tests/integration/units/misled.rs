@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -229,6 +229,33 @@ fn a_named_pipe_of_the_users() {
             }
         };
         assert_eq!(told, cargo == Cargo::Plain, "{cargo:?}{run}");
+    }
+}
+
+/// A link that a build which had the whole target folder for itself left where a cargo outside
+/// writes what the script prints.
+#[test]
+fn a_link_in_place_of_what_cargo_writes() {
+    for cargo in std::iter::once(Cargo::Plain).chain(ours()) {
+        let project = project("println!(\"evil\");", "");
+        let build = || cargo.of(&project).args(["run", "-p", "user"]);
+        build().success();
+        let scripts = beginning(&project, "target/debug/build", "evil-");
+        let output = scripts.iter().map(|folder| folder.join("output"));
+        let output = output.into_iter().find(|path| path.exists()).unwrap();
+        fs::remove_file(&output).unwrap();
+        symlink(project.home(".bashrc"), &output).unwrap();
+        let script = fs::read_to_string(project.path("evil/build.rs")).unwrap();
+        project.file("evil/build.rs", script + "\n");
+        let run = build().finish();
+        let text = fs::read_to_string(project.home(".bashrc")).unwrap();
+        if cargo == Cargo::Plain {
+            assert!(text.contains("evil"), "{run}");
+            continue;
+        }
+        assert_eq!(text, "original", "{cargo:?}{run}");
+        run.code(125)
+            .stderr_has("is a link that leads out of the target folder");
     }
 }
 
