@@ -89,6 +89,7 @@ impl Supervisor {
     /// Paths are canonical as this process sees them. Of the longest paths that contain a file, a
     /// protected one wins over a writable one.
     pub fn new(listener: OwnedFd, writable: Vec<PathBuf>, protected: Vec<PathBuf>) -> Self {
+        wake_in_turn(listener.as_fd());
         let sizes = notification_sizes();
         let words = |kernel: u16, ours: usize| vec![0; usize::from(kernel).max(ours).div_ceil(8)];
         Self {
@@ -422,6 +423,21 @@ fn unless_gone(error: io::Error) -> io::Result<()> {
         Some(libc::ENOENT | libc::EINTR | libc::EAGAIN) => Ok(()),
         _ => Err(error),
     }
+}
+
+/// Tells the kernel that a caller and this process take turns, so that it wakes the other one on the
+/// same processor (Linux 6.6): a build that is watched asks some hundred times. Older kernels refuse.
+fn wake_in_turn(listener: BorrowedFd<'_>) {
+    // `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` of linux/seccomp.h.
+    const SYNC_WAKE_UP: u64 = 1;
+    // SAFETY: the flags are a number; nothing is written.
+    unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+            SYNC_WAKE_UP,
+        )
+    };
 }
 
 fn notification_sizes() -> libc::seccomp_notif_sizes {
