@@ -488,7 +488,7 @@ impl Build<'_> {
             targets::links::check(&policy.artifacts)?;
         }
         if place.has_units() {
-            units::scripts::wrap_left_behind(&policy.artifacts)?;
+            units::looked::wrap_left_behind(&policy.artifacts, cache)?;
         }
         if self.host.package.is_some() {
             targets::check_names(&policy.artifacts, cache)?;

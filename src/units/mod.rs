@@ -7,6 +7,7 @@
 //! for its own compilation (`cargo::rustc-env`), and its build script prints them.
 
 mod compile;
+pub mod looked;
 mod out_dirs;
 mod outputs;
 pub mod package;

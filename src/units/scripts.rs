@@ -77,7 +77,7 @@ pub fn wrap_left_behind(artifacts: &[PathBuf]) -> Result<usize> {
         };
         // A profile, or a target with profiles.
         count += each_folder(&folder, |outer| {
-            if is_pages(outer) {
+            if is_pages(outer.path()) {
                 return Ok(0);
             }
             Ok(in_profile(outer)? + each_folder(outer, in_profile)?)
@@ -88,12 +88,12 @@ pub fn wrap_left_behind(artifacts: &[PathBuf]) -> Result<usize> {
 
 /// Where rustdoc writes: what looks like a script there was made by a unit. cargo allows no profile
 /// of that name.
-fn is_pages(folder: &Folder) -> bool {
-    folder.path().ends_with(out_dirs::PAGES)
+pub(super) fn is_pages(folder: &Path) -> bool {
+    folder.ends_with(out_dirs::PAGES)
 }
 
 fn in_profile(profile: &Folder) -> Result<usize> {
-    if is_pages(profile) {
+    if is_pages(profile.path()) {
         return Ok(0);
     }
     for name in ["deps", "examples"] {
@@ -150,7 +150,7 @@ fn in_folder(folder: &Folder, names: &[OsString]) -> Result<usize> {
 
 /// The name of the crate, if this is the name of a compiled build script. A dot is in what a
 /// compiler leaves beside it only: none is in a crate's name.
-fn crate_of(name: &OsStr) -> Option<&str> {
+pub(super) fn crate_of(name: &OsStr) -> Option<&str> {
     // The second is for `metabuild`, where cargo writes the script; it has never become stable.
     const PREFIXES: [&str; 2] = ["build_script_", "metabuild_"];
     let name = name.to_str()?;
