@@ -92,6 +92,8 @@ struct Run<'a> {
 struct Folders {
     root: Scratch,
     temporary: PathBuf,
+    /// Holds that, where it is not in `root`.
+    aside: Option<Scratch>,
 }
 
 impl Build<'_> {
@@ -122,12 +124,13 @@ impl Build<'_> {
     pub fn run(&self, tell: &dyn Fn(&Policy, News)) -> Result<Ended> {
         self.check_tools()?;
         let cache = self.cache()?;
-        let folders = Folders::create(self.invocation)?;
+        let mut folders = Folders::create(self.invocation)?;
         self.please_rustup();
         let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
         };
+        folders.leave_shared(&cache)?;
         let policy = self.prepare(&cache, &folders, &project, Cargo::Inside)?;
         tell(&policy, News::Starting);
         let run = Run {
@@ -530,7 +533,7 @@ impl Build<'_> {
             arguments: run.arguments,
             environment: &environment,
             directory: run.directory,
-            ends_with_parent: false,
+            parent: None,
             keep: &jobserver::descriptors(&environment),
             record: &record,
             scratch: &scratch,
@@ -607,7 +610,30 @@ impl Folders {
         let temporary = root.path().join("tmp");
         fs::create_dir(&temporary)
             .with_context(|| format!("failed to create `{}`", temporary.display()))?;
-        Ok(Self { root, temporary })
+        Ok(Self {
+            root,
+            temporary,
+            aside: None,
+        })
+    }
+
+    /// Where units may use the folders for everybody's temporary files, `TMPDIR` cannot lie in one:
+    /// they could change each other's there.
+    fn leave_shared(&mut self, cache: &Path) -> Result<()> {
+        let is_shared = scratch::SHARED
+            .iter()
+            .filter_map(|folder| fs::canonicalize(folder).ok())
+            .any(|folder| self.temporary.starts_with(folder));
+        if sandbox::PLATFORM != Platform::Linux || !is_shared {
+            return Ok(());
+        }
+        scratch::sweep(cache, scratch::TEMPORARY);
+        let aside = Scratch::create(cache, scratch::TEMPORARY).with_context(|| {
+            format!("failed to make a temporary folder in `{}`", cache.display())
+        })?;
+        aside.path().clone_into(&mut self.temporary);
+        self.aside = Some(aside);
+        Ok(())
     }
 }
 

@@ -15,6 +15,9 @@ use crate::sandbox::files;
 /// What the names of temporary folders begin with.
 pub const TEMPORARY: &str = "sandboxed-cargo.";
 
+/// Folders for everybody's temporary files.
+pub const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
 /// Removed when dropped, with all that is in it.
 #[derive(Debug)]
 pub struct Scratch {

@@ -25,7 +25,7 @@ const VERSION: u32 = 1;
 const LARGE: u64 = 4 << 20;
 
 /// In bytes; the rest is not read. A thousand crates take less than a hundredth.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// Where one run of cargo notes what its units did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,6 +37,9 @@ const SERVICES: [&str; 10] = [
 /// what the name of a file begins with.
 const CANARIES: ([&str; 2], &str) = (["127.0.0.1:9", "192.0.2.1:9"], ".sandboxed-cargo-canary-");
 
+/// As the system's log calls us.
+const OWN: &str = "sandboxed-cargo";
+
 /// Programs that are no crate's.
 const CARGO: [&str; 2] = ["cargo", "rustup"];
 
@@ -51,7 +54,7 @@ pub fn worth_telling(denials: &[Denial], context: &Context) -> Vec<Denial> {
         })
     };
     let is_told = |denial: &&Denial| {
-        if is_cargos(&denial.actor) || is_canary(&denial.action) {
+        if is_cargos(&denial.actor) || is_canary(denial) {
             return false;
         }
         match &denial.action {
@@ -74,9 +77,13 @@ fn is_cargos(actor: &Actor) -> bool {
     actor.unit.is_none() && (!actor.unknown || CARGO.contains(&actor.program.as_str()))
 }
 
-fn is_canary(action: &Action) -> bool {
+/// A crate's program of our name gains nothing by it: these are of no use to anybody.
+fn is_canary(denial: &Denial) -> bool {
     let (addresses, name) = CANARIES;
-    match action {
+    if !denial.actor.unknown || denial.actor.program != OWN {
+        return false;
+    }
+    match &denial.action {
         Action::Connect { address } => addresses.contains(&address.as_str()),
         Action::Create(place) => place
             .path

@@ -27,7 +27,7 @@ use crate::error::Failure;
 use crate::policy::Policy;
 pub(super) use crate::sandbox::descriptors::{leave_errors, speak_to};
 pub(super) use crate::sandbox::unlinked::{leave as leave_sealed, read as read_sealed};
-use crate::sandbox::{Capability, Ended, Finished, Job, Limits, State, seatbelt};
+use crate::sandbox::{Capability, Ended, Finished, Job, Limits, Parent, State, seatbelt};
 
 /// Absolute, so that nothing on PATH can take its place; protected by System Integrity Protection.
 const SANDBOX_EXEC: &str = "/usr/bin/sandbox-exec";
@@ -118,9 +118,9 @@ pub(super) fn become_program(
         .exec())
 }
 
-/// No unit has a box inside another one here.
+/// There is no supported way to ask.
 #[expect(clippy::unnecessary_wraps, reason = "Linux asks, which can fail")]
-pub(super) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
+pub(super) fn parent() -> io::Result<Option<Parent>> {
     Ok(None)
 }
 

@@ -100,8 +100,8 @@ pub struct Job<'a> {
     /// The whole environment of the program.
     pub environment: &'a [(OsString, OsString)],
     pub directory: &'a Path,
-    /// Does it end when the process that started us does, however that ends?
-    pub ends_with_parent: bool,
+    /// Our parent, if all ends with that, however it ends.
+    pub parent: Option<i32>,
     /// Descriptors that it keeps, if they are pipes.
     pub keep: &'a [i32],
     /// The file that holds [`record`].
@@ -148,6 +148,8 @@ pub struct Whole<'a> {
     pub policy: &'a Policy,
     pub limits: Limits,
     pub watch: Watch,
+    /// As [`Job::parent`].
+    pub parent: Option<i32>,
     /// As [`Job::keep`].
     pub keep: &'a [i32],
     /// As [`Job::scratch`].
@@ -205,10 +207,17 @@ pub fn surroundings(home: Option<&Path>) -> anyhow::Result<Surroundings> {
     backend::surroundings(home)
 }
 
-/// The `TMPDIR` that the process which started us was given; ours may be a crate's choice, for its
-/// own compilation. `None` where that is the same.
-pub fn temporary_folder_of_parent() -> std::io::Result<Option<OsString>> {
-    backend::temporary_folder_of_parent()
+/// The process that started us.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    pub pid: i32,
+    /// What it was given, which may be other than what it gave us.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// The process that started us; `None` where the system does not tell what it was given.
+pub fn parent() -> std::io::Result<Option<Parent>> {
+    backend::parent()
 }
 
 /// Where else something at or below `folders` can be seen, by bind mounts.

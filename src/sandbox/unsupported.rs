@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Capability, Ended, Finished, Job, Limits, State, Surroundings, Unit};
+use super::{Capability, Ended, Finished, Job, Limits, Parent, State, Surroundings, Unit};
 use crate::policy::Policy;
 
 const NO_UNITS: &str = "this system has no boxes for single units yet";
@@ -58,9 +58,9 @@ pub(super) fn become_program(
     ))
 }
 
-/// No unit has a box inside another one here.
+/// There is no supported way to ask.
 #[expect(clippy::unnecessary_wraps, reason = "Linux asks, which can fail")]
-pub(super) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
+pub(super) fn parent() -> io::Result<Option<Parent>> {
     Ok(None)
 }
 

@@ -18,7 +18,7 @@ use crate::invocation::Invocation;
 use crate::sandbox::{self, Ended};
 
 /// `RUSTC_WRAPPER rustc …`, or with `RUSTC_WORKSPACE_WRAPPER` before `rustc`.
-pub(super) fn rustc(invocation: &Invocation) -> Result<Ended> {
+pub(super) fn rustc(invocation: &Invocation, parent: Option<i32>) -> Result<Ended> {
     let (program, words) = match invocation.variable(WRAPPER) {
         Some(wrapper) => (wrapper, invocation.arguments.as_slice()),
         None => match invocation.arguments.split_first() {
@@ -26,18 +26,19 @@ pub(super) fn rustc(invocation: &Invocation) -> Result<Ended> {
             None => bail!("cargo named no compiler"),
         },
     };
-    let call = Call::new(invocation, program, words, Kind::Compiler)?;
+    let call = Call::new(invocation, parent, program, words, Kind::Compiler)?;
     let Some(destination) = call.line.destination() else {
         return call.answer();
     };
     call.compile(&invocation.resolve(destination))
 }
 
-pub(super) fn rustdoc(invocation: &Invocation) -> Result<Ended> {
+pub(super) fn rustdoc(invocation: &Invocation, parent: Option<i32>) -> Result<Ended> {
     let program = invocation
         .variable(REAL_RUSTDOC)
         .unwrap_or(OsStr::new("rustdoc"));
-    let call = Call::new(invocation, program, &invocation.arguments, Kind::Documenter)?;
+    let words = &invocation.arguments;
+    let call = Call::new(invocation, parent, program, words, Kind::Documenter)?;
     call.document()
 }
 
@@ -55,6 +56,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn new(
         invocation: &'a Invocation,
+        parent: Option<i32>,
         program: &OsStr,
         words: &[OsString],
         kind: Kind,
@@ -67,7 +69,7 @@ impl<'a> Call<'a> {
             line: RustcLine::parse(&expanded)?,
             in_file_after,
             kind,
-            own: Confinement::find(invocation)?,
+            own: Confinement::find(invocation, parent)?,
         })
     }
 

@@ -30,12 +30,19 @@ pub(super) const PAGES: &str = "doc";
 /// Notes the folders that `library`, just compiled, has in it. There is none where `cargo check` asked
 /// for metadata only.
 pub(super) fn note(library: &Path) -> Result<()> {
+    // Longer than any library, unless it is mostly holes.
+    const LIMIT: u64 = 1 << 30;
     let failed = || format!("failed to look for `OUT_DIR` in `{}`", library.display());
     let (Some(deps), Some(name)) = (library.parent(), library.file_name()) else {
         return Ok(());
     };
     let mut bytes = Vec::new();
-    let read = files::open_regular(library).and_then(|mut file| file.read_to_end(&mut bytes));
+    let read = files::open_regular(library).and_then(|mut file| {
+        if file.metadata()?.len() > LIMIT {
+            return Ok(0);
+        }
+        file.read_to_end(&mut bytes)
+    });
     match read {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         read => read.with_context(failed)?,

@@ -23,6 +23,9 @@ const PREFIX: &str = ".sandboxed-cargo.";
 /// Do executables name the object files that hold their debug information? Elsewhere it is in them.
 const NAMES_OBJECTS: bool = matches!(sandbox::PLATFORM, Platform::Macos);
 
+/// The endings of libraries, whose names begin with `lib`.
+const LIBRARIES: [&str; 5] = ["a", "dylib", "rlib", "rmeta", "so"];
+
 /// The private folder of one unit; removed with what is left in it.
 #[derive(Debug)]
 pub(super) struct Outputs {
@@ -169,8 +172,13 @@ impl Outputs {
     /// A list of dependencies names the results where rustc made them. The unit may have left
     /// processes that still change its folder, so nothing is written through a path in there.
     fn deliver_list(&self, name: &OsStr) -> io::Result<()> {
+        // Longer than any list, unless it is mostly holes.
+        const LIMIT: u64 = 64 << 20;
         let mut text = Vec::new();
-        files::open_regular(&self.private().join(name))?.read_to_end(&mut text)?;
+        let file = files::open_regular(&self.private().join(name))?;
+        if file.take(LIMIT).read_to_end(&mut text)? as u64 == LIMIT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let mut corrected = Self::temporary().tempfile_in(&self.destination)?;
         corrected.write_all(&self.shown(&text))?;
         corrected.persist(self.place(name))?;
@@ -208,7 +216,12 @@ impl Outputs {
             name.strip_prefix(&self.stem)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        self.stem.is_empty() || is(name) || name.strip_prefix("lib").is_some_and(is)
+        // A library has it in its name; without, it would be that of a crate without `lib` in its own.
+        let is_library = Path::new(name)
+            .extension()
+            .and_then(OsStr::to_str)
+            .is_some_and(|ending| LIBRARIES.contains(&ending));
+        self.stem.is_empty() || is(name) && !is_library || name.strip_prefix("lib").is_some_and(is)
     }
 }
 
@@ -231,6 +244,23 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_librarys_name_is_not_anothers() {
+        let shared = tempfile::tempdir().unwrap();
+        let outputs = Outputs::create(shared.path(), "libfoo".to_owned()).unwrap();
+        for (name, is_ours) in [
+            ("libfoo.so", false),
+            ("libfoo.rmeta", false),
+            ("liblibfoo.so", true),
+            ("libfoo", true),
+            ("libfoo.d", true),
+            ("libfoo.wasm", true),
+            ("libfoobar.d", false),
+        ] {
+            assert_eq!(outputs.is_ours(OsStr::new(name)), is_ours, "{name}");
+        }
     }
 
     #[test]

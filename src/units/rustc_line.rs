@@ -131,7 +131,26 @@ impl RustcLine {
             }
             index += 1;
         }
+        line.check_names()?;
         Ok(line)
+    }
+
+    /// Both become parts of paths, and cargo takes a library's name as the manifest has it. rustc
+    /// refuses what else there is, but later than we would obey it.
+    fn check_names(&self) -> Result<()> {
+        let is_plain = |name: &str, more: &[char]| {
+            let mut letters = name.chars();
+            letters
+                .all(|letter| letter.is_alphanumeric() || letter == '_' || more.contains(&letter))
+        };
+        if !is_plain(&self.crate_name, &[]) || !is_plain(&self.extra_filename, &['-']) {
+            bail!(
+                "`{}{}` is no name of a crate",
+                self.crate_name.escape_debug(),
+                self.extra_filename.escape_debug()
+            );
+        }
+        Ok(())
     }
 
     fn take(&mut self, name: &str, mut place: Place) -> Result<()> {
@@ -394,6 +413,32 @@ mod tests {
         }
         assert_eq!(of(&["--out-dir=/elsewhere"]), None);
         assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for name in [
+            "/home/u/.vim",
+            "../.fingerprint/a",
+            "a b",
+            "a\n",
+            "a-b",
+            ".",
+        ] {
+            let words = ["--crate-name", name, "src/lib.rs"];
+            assert!(try_parse(&words).is_err(), "{name}");
+            let option = format!("extra-filename=-{name}/");
+            assert!(
+                try_parse(&["-C", &option, "src/lib.rs"]).is_err(),
+                "{option}"
+            );
+        }
+        for name in ["a", "build_script_build", "caf\u{e9}", "___"] {
+            assert!(
+                try_parse(&["--crate-name", name, "-C", "extra-filename=-0a1b"]).is_ok(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

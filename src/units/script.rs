@@ -11,7 +11,7 @@ use crate::invocation::Invocation;
 use crate::sandbox::Ended;
 
 /// Runs the script whose place we took: it may write `OUT_DIR` and temporary files.
-pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
+pub(super) fn run(invocation: &Invocation, parent: Option<i32>) -> Result<Ended> {
     let launcher = invocation.resolve(&invocation.program);
     let real = scripts::real(&launcher)?;
     let out = invocation
@@ -19,7 +19,7 @@ pub(super) fn run(invocation: &Invocation) -> Result<Ended> {
         .map(|path| invocation.resolve(path))
         .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
     out_dirs::renew(&out)?;
-    let own = Confinement::find(invocation)?;
+    let own = Confinement::find(invocation, parent)?;
     // `PROFILE/build/PKG-HASH/out`.
     let profile = out.ancestors().nth(3).map(Path::to_owned);
     let libraries = profile.map(|profile| vec![profile.join("deps"), profile]);

@@ -22,11 +22,13 @@ pub(super) struct Confinement {
     temporary: Scratch,
     /// `None` inside the sandbox of the whole build.
     session: Option<Session>,
+    /// Cargo, where the system tells.
+    parent: Option<i32>,
 }
 
 impl Confinement {
     /// The kernel tells where we are, and nothing that a crate could set.
-    pub(super) fn find(invocation: &Invocation) -> Result<Self> {
+    pub(super) fn find(invocation: &Invocation, parent: Option<i32>) -> Result<Self> {
         let session = match sandbox::surroundings(None)? {
             // Somebody else's, where none can be applied inside another: it was found to be as
             // narrow, or this would have failed.
@@ -36,21 +38,19 @@ impl Confinement {
                     .help("let cargo start it, by the same call that started the build")
             })?),
         };
-        let parent = match &session {
-            // Not where a crate says, which could be anywhere.
+        let place = match &session {
             Some(session) => session.temporary.clone(),
-            None => sandbox::temporary_folder_of_parent()
-                .context("failed to ask for cargo's own temporary folder")?
+            None => invocation
+                .variable("TMPDIR")
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
-        let failed = || {
-            format!(
-                "failed to make a temporary folder in `{}`",
-                parent.display()
-            )
+        let failed = || format!("failed to make a temporary folder in `{}`", place.display());
+        let temporary = Scratch::create(&place, scratch::TEMPORARY).with_context(failed)?;
+        let own = Self {
+            temporary,
+            session,
+            parent,
         };
-        let temporary = Scratch::create(&parent, scratch::TEMPORARY).with_context(failed)?;
-        let own = Self { temporary, session };
         if own.session.is_some() {
             std::fs::create_dir(own.shown()).with_context(failed)?;
         }
@@ -116,7 +116,9 @@ impl Confinement {
             part,
         } = boxed;
         let shared = shared.as_deref();
-        let temporary_of_all = shared_temporary(&writable);
+        let mut own = writable.clone();
+        own.push(self.temporary().to_owned());
+        let temporary_of_all = shared_temporary(&own);
         let pipe = match &self.session {
             Some(session) => session.jobserver.named_pipe.clone(),
             // A crate could have set it, and what the whole build may write is the host's.
@@ -174,6 +176,7 @@ impl Confinement {
                 policy: &policy,
                 limits: session.limits,
                 watch: session.watch,
+                parent: self.parent,
                 keep: &session.jobserver.descriptors(&environment),
                 scratch: &scratch,
                 directory: &invocation.directory,
@@ -273,12 +276,18 @@ fn installation(temporary: &Path, path: &Path) -> Option<PathBuf> {
 }
 
 /// The private temporary folders of the whole envelope, where there are some, that a unit may use
-/// as well. Not where results lie in one of them: it would open those of all units.
-fn shared_temporary(results: &[PathBuf]) -> Vec<PathBuf> {
-    ["/tmp", "/var/tmp", "/dev/shm"]
+/// as well. Not where results, or the `TMPDIR` of all units, lie in one of them, by whatever path: it
+/// would open those of all.
+fn shared_temporary(own: &[PathBuf]) -> Vec<PathBuf> {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let own: Vec<PathBuf> = own.iter().map(real).collect();
+    scratch::SHARED
         .map(PathBuf::from)
         .into_iter()
-        .filter(|folder| !results.iter().any(|path| path.starts_with(folder)))
+        .filter(|folder| {
+            let folder = real(folder);
+            !own.iter().any(|path| path.starts_with(&folder))
+        })
         .collect()
 }
 

@@ -1,18 +1,25 @@
 //! The process that started us.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
 
 use super::process;
+use crate::sandbox::Parent;
 
-/// Its `TMPDIR` when it was started itself, which nobody can change afterwards (proc(5)).
-pub(in crate::sandbox) fn temporary_folder_of_parent() -> io::Result<Option<OsString>> {
-    let environment = fs::read(format!("/proc/{}/environ", process::parent_pid()))?;
-    let mut variables = environment.split(|byte| *byte == 0);
-    let value = variables.find_map(|variable| variable.strip_prefix(b"TMPDIR="));
-    Ok(value
-        .filter(|value| !value.is_empty())
-        .map(|value| OsString::from_vec(value.to_vec())))
+/// As the kernel remembers it from the time when it was started itself (proc(5)); fails if it has
+/// gone.
+pub(in crate::sandbox) fn parent() -> io::Result<Option<Parent>> {
+    let pid = process::parent_pid();
+    let text = fs::read(format!("/proc/{pid}/environ"))?;
+    let pair = |variable: &[u8]| {
+        let at = variable.iter().position(|byte| *byte == b'=')?;
+        let text = |bytes: &[u8]| OsString::from(OsStr::from_bytes(bytes));
+        Some((text(&variable[..at]), text(&variable[at + 1..])))
+    };
+    Ok(Some(Parent {
+        pid,
+        environment: text.split(|byte| *byte == 0).filter_map(pair).collect(),
+    }))
 }

@@ -128,7 +128,8 @@ pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<OwnedFd>
         abi,
         listed: Listed::default(),
     };
-    let special = AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock;
+    // Nor does a folder come from elsewhere, with such in it.
+    let special = AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock | AccessFs::Refer;
     for path in writable {
         let is_shared = shared == Some(*path);
         rules.allow(path, if is_shared { write & !special } else { write })?;

@@ -26,7 +26,7 @@ mod unit;
 mod view;
 
 pub(super) use aliases::aliases;
-pub(super) use caller::temporary_folder_of_parent;
+pub(super) use caller::parent;
 pub use narrow::narrow;
 pub(super) use outer::run;
 pub(super) use process::die_by;

@@ -130,21 +130,21 @@ fn attempt(
         Err(error) => return Err(error).context("failed to fork"),
     };
     drop(theirs);
-    let parent = process::parent_pid();
-    if job.ends_with_parent {
+    if job.parent.is_some() {
         // Sent for the thread that started us, so it says nothing by itself (prctl(2)).
         process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCHLD as libc::c_ulong)
             .context("failed to ask for the parent's end")?;
     }
     loop {
+        // At first as well: it may have gone before we asked.
+        if job.parent.is_some_and(process::is_gone) {
+            // The supervisor sees that it is alone, and ends all that there is.
+            drop(ours);
+            process::reap(supervisor, true).context("failed to wait")?;
+            bail!("cargo is gone, and what it had started with it");
+        }
         let (signal, by_process) = signals.wait().context("failed to wait for signals")?;
         if signal == libc::SIGCHLD {
-            if job.ends_with_parent && process::parent_pid() != parent {
-                // The supervisor sees that it is alone, and ends all that there is.
-                drop(ours);
-                process::reap(supervisor, true).context("failed to wait")?;
-                bail!("cargo is gone, and what it had started with it");
-            }
             if process::reap(supervisor, false)
                 .context("failed to wait")?
                 .is_some()

@@ -49,6 +49,11 @@ pub(super) fn parent_pid() -> libc::pid_t {
     unsafe { libc::getppid() }
 }
 
+/// Is this no longer our parent?
+pub(super) fn is_gone(parent: libc::pid_t) -> bool {
+    parent_pid() != parent
+}
+
 pub(super) fn is_root() -> bool {
     // SAFETY: always succeeds.
     unsafe { libc::geteuid() == 0 }

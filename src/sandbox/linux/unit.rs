@@ -78,18 +78,21 @@ pub(in crate::sandbox) fn start_unit(mut unit: Unit<'_>) -> Result<Running> {
     // cargo waits for us in the thread that started us (prctl(2)): if that ends, cargo was ended.
     process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as libc::c_ulong)
         .context("failed to ask for the parent's end")?;
+    if whole.parent.is_some_and(process::is_gone) {
+        bail!("cargo is gone, and what it had started with it");
+    }
+    let own = process::own_pid();
     // Not a pipe: nobody reads it before the unit has ended.
     let outcome = attempts::channel().context("failed to make a file in memory")?;
     match process::fork(0).context("failed to fork")? {
         Side::Parent(pid) => Ok(Running(How::Whole(pid, outcome))),
         Side::Child => {
             let run = || {
-                // What it waits for is then not heard of any more.
-                process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)?;
                 if let Some(errors) = &errors {
                     process::make_standard_error(errors)?;
                 }
-                run_whole(&unit, whole)
+                let parent = Some(own);
+                run_whole(&unit, Whole { parent, ..whole })
             };
             let finished = run();
             let told: Outcome = match &finished {
@@ -124,7 +127,7 @@ fn run_whole(unit: &Unit<'_>, whole: Whole<'_>) -> Result<Finished> {
         arguments: unit.arguments,
         environment: unit.environment,
         directory: whole.directory,
-        ends_with_parent: true,
+        parent: whole.parent,
         keep: whole.keep,
         record: whole.scratch,
         scratch: whole.scratch,

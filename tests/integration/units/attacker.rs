@@ -141,6 +141,11 @@ fn act(what: &str, path: &Path, spare: &Path) -> io::Result<()> {
             symlink("/etc/passwd", spare)?;
             fs::rename(spare, path)
         }
+        "bring-folder" => {
+            fs::create_dir(spare)?;
+            symlink("/etc/passwd", spare.join("link"))?;
+            fs::rename(spare, path)
+        }
         "symlink" => symlink("/etc/passwd", path),
         "fifo" => check(unsafe { mkfifo(text(path).as_ptr(), 0o600) }),
         "mkdir" => fs::create_dir(path),

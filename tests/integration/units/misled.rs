@@ -86,6 +86,125 @@ fn a_library_with_the_name_of_an_option() {
     }
 }
 
+/// cargo takes a library's name as it is, and a variable names the compiler that we start. The script
+/// tries the same itself, which works without a sandbox.
+#[test]
+fn a_library_with_a_path_for_a_name() {
+    for (cargo, command) in everyone() {
+        let script = r##"
+            let home = std::env::var("HOME").unwrap();
+            let out = std::env::var("OUT_DIR").unwrap();
+            let fake = format!("{out}/compiler");
+            let text = format!("#!/bin/sh\nfor folder in {home}/evil-unit*; do echo evil > $folder/planted; done\n");
+            std::fs::write(&fake, text).unwrap();
+            std::fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            println!("cargo::rustc-env=SANDBOXED_CARGO_RUSTC_WRAPPER={fake}");
+            let _ = std::fs::create_dir(format!("{home}/evil-unit-direct"));
+        "##;
+        let project = project(script, "");
+        let name = project.home("evil");
+        let manifest = package(
+            "evil",
+            &format!(
+                "[lib]\nname = {:?}\npath = \"src/lib.rs\"\n\
+                 [dependencies]\nplotter = {{ path = \"../plotter\" }}\n",
+                name.to_str().unwrap()
+            ),
+        );
+        project.file("evil/Cargo.toml", manifest);
+        let run = cargo.of(&project).arg(command).finish();
+        let planted: Vec<_> = fs::read_dir(project.home(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .filter(|name| name.to_string_lossy().starts_with("evil"))
+            .collect();
+        assert_eq!(
+            !planted.is_empty(),
+            cargo == Cargo::Plain,
+            "{cargo:?} {command} {planted:?}{run}"
+        );
+        assert!(!run.status.success());
+    }
+}
+
+/// Two scripts at the same time, of which one writes to the other's temporary file.
+#[test]
+fn another_units_temporary_files() {
+    const WAIT: &str = r#"
+        fn wait(package: &str, name: &str) -> std::path::PathBuf {
+            let out = std::env::var("OUT_DIR").unwrap();
+            let build = std::path::Path::new(&out).ancestors().nth(2).unwrap();
+            let start = std::time::Instant::now();
+            loop {
+                for entry in std::fs::read_dir(build).unwrap().flatten() {
+                    let path = entry.path().join("out").join(name);
+                    if entry.file_name().to_string_lossy().starts_with(package) && path.exists() {
+                        return path;
+                    }
+                }
+                assert!(start.elapsed().as_secs() < 60);
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+    "#;
+    for (cargo, command) in everyone() {
+        let script = "let path = std::fs::read_to_string(wait(\"victim-\", \"path\")).unwrap();\n\
+             let _ = std::fs::write(path, \"evil\");\n\
+             std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/done\", \"\").unwrap();";
+        let project = project(&format!("{script}\n}}\n{WAIT}\nfn unused() {{"), "");
+        let victim = "let file = std::env::temp_dir().join(\"victims-file\");\n\
+             std::fs::write(&file, \"victim\").unwrap();\n\
+             let out = std::env::var(\"OUT_DIR\").unwrap();\n\
+             std::fs::write(format!(\"{out}/new\"), file.to_str().unwrap()).unwrap();\n\
+             std::fs::rename(format!(\"{out}/new\"), format!(\"{out}/path\")).unwrap();\n\
+             wait(\"evil-\", \"done\");\n\
+             std::fs::copy(file, format!(\"{out}/found\")).unwrap();";
+        project.file(
+            "victim/build.rs",
+            format!("fn main() {{\n{victim}\n}}\n{WAIT}"),
+        );
+        let run = cargo.of(&project).args([command, "-j2"]).success();
+        let packages = beginning(&project, "target/debug/build", "victim-");
+        let found = packages.iter().map(|folder| folder.join("out/found"));
+        let found = found.into_iter().find(|path| path.exists()).unwrap();
+        let expected = if cargo == Cargo::Plain {
+            "evil"
+        } else {
+            "victim"
+        };
+        assert_eq!(
+            fs::read_to_string(found).unwrap(),
+            expected,
+            "{cargo:?} {command}{run}"
+        );
+    }
+}
+
+/// A target folder behind a link into a folder that all units may write to.
+#[test]
+fn a_target_folder_behind_a_link() {
+    for cargo in std::iter::once(Cargo::Plain).chain(ours()) {
+        let script = r#"
+            let out = std::env::var("OUT_DIR").unwrap();
+            let profile = std::path::Path::new(&out).ancestors().nth(3).unwrap();
+            let _ = std::fs::write(profile.join("deps/planted"), "");
+            let _ = std::fs::write(profile.join(".fingerprint/planted"), "");
+        "#;
+        let project = project(script, "");
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        symlink(folder.path(), project.path("target")).unwrap();
+        let run = cargo.of(&project).arg("build").success();
+        for name in ["deps", ".fingerprint"] {
+            let planted = folder.path().join("debug").join(name).join("planted");
+            assert_eq!(
+                planted.exists(),
+                cargo == Cargo::Plain,
+                "{cargo:?} {name}{run}"
+            );
+        }
+    }
+}
+
 /// A folder with notes in it like ours, which open another project's `OUT_DIR`.
 #[test]
 fn a_folder_for_dependencies() {
@@ -270,7 +389,7 @@ fn is_held(lock: &Path) -> bool {
 
 fn wait(what: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(20) {
+    while start.elapsed() < Duration::from_secs(60) {
         if what() {
             return true;
         }
@@ -296,7 +415,7 @@ fn units_end_with_cargo() {
         let lock = std::fs::File::create(format!("{folder}/lock")).unwrap();
         unsafe { flock(std::os::fd::AsRawFd::as_raw_fd(&lock), 2) };
         std::fs::write(format!("{folder}/pid"), std::process::id().to_string()).unwrap();
-        std::thread::sleep(std::time::Duration::from_secs(60));
+        std::thread::sleep(std::time::Duration::from_secs(300));
     "#;
     let everyone = || std::iter::once(Cargo::Plain).chain(ours());
     for (cargo, who) in everyone().flat_map(|cargo| ["script", "macro"].map(|who| (cargo, who))) {

@@ -5,7 +5,7 @@ use super::world::{Cargo, ours, workspace};
 /// A later rustdoc without a sandbox would write through a link, and wait for ever at a pipe.
 #[test]
 fn nothing_to_follow_is_left() {
-    const ACTIONS: [&str; 3] = ["symlink", "bring-symlink", "fifo"];
+    const ACTIONS: [&str; 4] = ["symlink", "bring-symlink", "bring-folder", "fifo"];
 
     for cargo in std::iter::once(Cargo::Plain).chain(ours()) {
         let project = workspace();
