@@ -1,12 +1,15 @@
 //! `sandbox doctor`: what this system can enforce, which guarantee is missing, and what to do.
 
 use std::fmt::Write as _;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use crate::app;
 use crate::exit;
 use crate::invocation::Invocation;
 use crate::message;
-use crate::sandbox::{self, Capability, Ended, Limits, State};
+use crate::sandbox::{self, Capability, Ended, Limits, State, files};
+use crate::switch::{self, Switch};
 
 /// Ends with our own status if builds cannot run here.
 pub(super) fn run(invocation: &Invocation, limits: Limits) -> Ended {
@@ -18,6 +21,8 @@ pub(super) fn run(invocation: &Invocation, limits: Limits) -> Ended {
             capability("cargo", format!("{error:#}"), State::Missing { remedy })
         }
     });
+    capabilities.push(switch(invocation));
+    capabilities.push(first_on_path(invocation));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     capabilities.push(capability("version", version, State::Enforced));
     message::output(&text(&capabilities));
@@ -25,6 +30,58 @@ pub(super) fn run(invocation: &Invocation, limits: Limits) -> Ended {
         .iter()
         .any(|one| matches!(one.state, State::Missing { .. }));
     Ended::Exited(if missing { exit::FAILURE } else { 0 })
+}
+
+/// Whether builds are sandboxed at all, as the environment is now.
+fn switch(invocation: &Invocation) -> Capability {
+    let value = invocation.variable(switch::VARIABLE);
+    let found = format!(
+        "{}={}",
+        switch::VARIABLE,
+        value.unwrap_or_default().display()
+    );
+    let state = match Switch::parse(value) {
+        Ok(Switch::On | Switch::Require) => State::Enforced,
+        Ok(Switch::Off) => State::Weaker {
+            gaps: Vec::new(),
+            remedy: "set `PERRY_SANDBOX_BUILDRS=1`: without it no build is sandboxed",
+        },
+        Err(_) => State::Missing {
+            remedy: "set `PERRY_SANDBOX_BUILDRS` to `1`, `require` or `0`",
+        },
+    };
+    capability("switch", found, state)
+}
+
+/// Whether `cargo` is us, for whoever finds it on PATH.
+fn first_on_path(invocation: &Invocation) -> Capability {
+    let paths = invocation.variable("PATH").unwrap_or_default();
+    let first = std::env::split_paths(paths)
+        .map(|folder| folder.join("cargo"))
+        .find(|path| files::is_program(path));
+    let is_us = |path: &PathBuf| {
+        let is_ours = |path: PathBuf| path == invocation.executable;
+        path.canonicalize().is_ok_and(is_ours) || is_shim(path)
+    };
+    let state = if first.as_ref().is_some_and(is_us) {
+        State::Enforced
+    } else {
+        State::Weaker {
+            gaps: Vec::new(),
+            remedy: "put the folder of the shim first on PATH: `cargo` is not sandboxed, `sandboxed-cargo` is",
+        }
+    };
+    let found = first.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+    capability("PATH", found, state)
+}
+
+/// Is it a copy of `shim/cargo`, of this version?
+fn is_shim(path: &Path) -> bool {
+    let shim = include_bytes!("../../shim/cargo");
+    let mut text = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(shim.len() as u64 + 1).read_to_end(&mut text))
+        .is_ok_and(|_| text == shim)
 }
 
 fn capability(name: &'static str, found: String, state: State) -> Capability {

@@ -1,6 +1,6 @@
 //! `sandbox self-test`: the documented attacks, tried on this machine.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -11,7 +11,7 @@ use crate::invocation::Invocation;
 use crate::message::{self, Voice};
 use crate::sandbox::Ended;
 use crate::self_test::{self, Side};
-use crate::switch;
+use crate::switch::{self, Switch};
 
 /// What both builds are given of the caller's environment.
 const PASSED: [&str; 11] = [
@@ -42,7 +42,12 @@ pub(super) fn run(invocation: &Invocation, voice: Voice, tested: Option<PathBuf>
         cargo: app::real_cargo(invocation, None, &[])?,
         environment: environment.clone(),
     };
-    environment.push((switch::VARIABLE.into(), "1".into()));
+    // Another cargo is tested as the caller would call it, with the switch as it is.
+    let switch = match &tested {
+        None => Some("1".into()),
+        Some(_) => invocation.variable(switch::VARIABLE).map(OsStr::to_owned),
+    };
+    environment.extend(switch.clone().map(|value| (switch::VARIABLE.into(), value)));
     let tested = Side {
         cargo: tested.map_or_else(
             || invocation.executable.clone(),
@@ -60,5 +65,11 @@ pub(super) fn run(invocation: &Invocation, voice: Voice, tested: Option<PathBuf>
     let with = self_test::observe(&tested, &place)?;
     let rows = self_test::judge(&without, &with);
     message::output(&self_test::table(&rows));
+    if self_test::status(&rows) == 1 && Switch::parse(switch.as_deref())? == Switch::Off {
+        voice.help(format_args!(
+            "set `{}=1`: builds are not sandboxed without it",
+            switch::VARIABLE
+        ));
+    }
     Ok(Ended::Exited(self_test::status(&rows)))
 }

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::denial::Denial;
 use crate::message::{Voice, has_power};
+use crate::policy::plan::Platform;
 use crate::policy::text as readable;
-use crate::sandbox::{Ended, Finished};
+use crate::sandbox::{self, Ended, Finished};
 
 pub use noise::worth_telling;
 pub use text::{Context, describe, help, is_linker};
@@ -53,6 +54,14 @@ impl Reporter {
             if self.asked && finished.seen.unread {
                 self.voice
                     .note("the system's log could not be read, so what was denied is not known");
+            } else if self.asked
+                && sandbox::PLATFORM == Platform::Linux
+                && finished.seen.activities.is_empty()
+            {
+                self.voice
+                    .note("nothing was built, so nothing could be observed: all is fresh");
+                self.voice
+                    .help("`cargo clean -p PACKAGE` makes that package be built again");
             } else if self.asked {
                 self.voice
                     .note("the sandbox denied nothing to what was built");

@@ -55,7 +55,7 @@ pub fn help(denial: &Denial, context: &Context) -> String {
     let settings = short(&context.settings, &context.home);
     match &denial.action {
         Action::Read(place) => format!(
-            "if the build may read it, add `{}` to `perry.sandbox.read` in `{settings}`: \
+            "if it is no secret and the build needs it, add `{}` to `perry.sandbox.read` in `{settings}`: \
              \"perry\": {{ \"sandbox\": {{ \"read\": [\"{}\"] }} }}",
             short(&place.path, &context.home),
             short(&place.path, &context.home),
@@ -187,11 +187,11 @@ fn what(action: &Action, context: &Context) -> String {
 fn why(action: &Action) -> &'static str {
     match action {
         action if action.is_network() => "a build has no network",
-        Action::Read(_) => "it may hold secrets, and no build needs it",
+        Action::Read(_) => "it lies outside of the project, or may hold secrets",
         Action::Ask { .. } => "it is outside of the sandbox",
         Action::Signal { .. } => "it is no process of this unit's",
         Action::Control { .. } => "a build leaves processes alone",
-        _ => "it is not this unit's to change",
+        _ => "it lies outside of this crate's results and TMPDIR",
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
                 "the sandbox kept the build script of a crate from connecting to 192.0.2.1:443 \
                  (2 times): a build has no network",
                 "the sandbox kept the build script of a crate from writing `~/.zshrc` (2 times): \
-                 it is not this unit's to change",
+                 it lies outside of this crate's results and TMPDIR",
                 "the sandbox kept `cu\\u{1b}rl`, started for a crate, from asking the service \
                  `com.apple.SecurityServer` (2 times): it is outside of the sandbox",
                 "the sandbox kept `sh`, started for a crate, from sending a signal to another \

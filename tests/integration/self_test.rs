@@ -59,6 +59,24 @@ fn a_cargo_without_a_sandbox() {
     assert_eq!(count(&run, " blocked"), 0, "{run:#}");
 }
 
+/// Another cargo is called as it would be, with the switch as it is.
+#[test]
+fn a_cargo_that_is_switched_off() {
+    let project = Project::new();
+    let all = 2 * self_test::guarantees().count();
+    for (switch, status, word) in [("0", 1, "NOT BLOCKED"), ("1", 0, " blocked")] {
+        let run = self_test(&project).arg("--cargo").arg(toolchain::product());
+        let run = run
+            .env("PERRY_SANDBOX_BUILDRS", switch)
+            .finish()
+            .code(status);
+        assert_eq!(count(&run, word), all, "{run:#}");
+        let help = "help: set `PERRY_SANDBOX_BUILDRS=1`: builds are not sandboxed without it\n";
+        let is_told = String::from_utf8_lossy(&run.stderr).contains(help);
+        assert_eq!(is_told, switch == "0", "{run:#}");
+    }
+}
+
 #[test]
 fn a_cargo_that_fails() {
     let project = Project::new();

@@ -27,7 +27,8 @@ fn call(project: &Project, shim: impl Into<PathBuf>) -> Run {
 fn refused(run: Run, named: &str) {
     let expected = format!(
         "error: no sandboxed-cargo for the shim `{named}`, so nothing was built\n\
-         help: build it (cargo build --release), put it on PATH, or name it in SANDBOXED_CARGO\n"
+         help: take the folder of the shim off PATH to use cargo without it, or to build it again\n\
+         help: or put sandboxed-cargo on PATH, or name it in SANDBOXED_CARGO\n"
     );
     run.finish().code(125).stdout("").stderr(&expected);
 }

@@ -210,7 +210,12 @@ impl Rules {
                 self.allow(path, AccessFs::ReadDir.into())?;
             }
         }
+        let is_hidden = |path: &PathBuf| policy.hidden.iter().any(|rule| rule.path == *path);
         for path in replaced.unwrap_or_default() {
+            // Whoever needs the file is to fail, and not to go on with an empty one.
+            if is_hidden(path) && !path.is_dir() {
+                continue;
+            }
             let names_or_file = if path.is_dir() {
                 AccessFs::ReadDir
             } else {

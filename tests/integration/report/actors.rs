@@ -177,11 +177,11 @@ fn programs_that_a_unit_starts() {
     let expected = [
         format!(
             "warning: the sandbox kept `{shell}`, started by the build script of `evil v0.1.0`, from \
-             writing `~/written`: it is not this unit's to change"
+             writing `~/written`: it lies outside of this crate's results and TMPDIR"
         ),
         format!(
             "warning: the sandbox kept `{shell}`, started while compiling `evil v0.1.0`, from writing \
-             `~/written`: it is not this unit's to change"
+             `~/written`: it lies outside of this crate's results and TMPDIR"
         ),
     ];
     assert_eq!(told, expected, "{run:#}");

@@ -77,7 +77,7 @@ fn what_each_crate_did() {
                     "network": true,
                 },
                 {
-                    "text": "the sandbox kept the proc macro `plotter`, while compiling `evil v0.1.0`, from writing `~/.bashrc`: it is not this unit's to change",
+                    "text": "the sandbox kept the proc macro `plotter`, while compiling `evil v0.1.0`, from writing `~/.bashrc`: it lies outside of this crate's results and TMPDIR",
                     "count": 1,
                     "network": false,
                 },
@@ -197,7 +197,7 @@ fn table() {
             "",
             "denied:",
             "  the sandbox kept the build script of `evil v0.1.0` from connecting to [ADDRESS]: a build has no network",
-            "  the sandbox kept the proc macro `plotter`, while compiling `evil v0.1.0`, from writing `~/.bashrc`: it is not this unit's to change",
+            "  the sandbox kept the proc macro `plotter`, while compiling `evil v0.1.0`, from writing `~/.bashrc`: it lies outside of this crate's results and TMPDIR",
             "",
             "`?`: reads are observed only by `sandboxed-cargo sandbox why`",
         ]

@@ -6,8 +6,8 @@ fn all(hostile: &Hostile, who: &'static str, bystander: u32) -> Vec<(Attempt, St
     let host = |name: &str| path(&hostile.project.path(name));
     let socket = home("socket");
     let network = "a build has no network";
-    let files = "it is not this unit's to change";
-    let secret = "it may hold secrets, and no build needs it";
+    let files = "it lies outside of this crate's results and TMPDIR";
+    let secret = "it lies outside of the project, or may hold secrets";
     let address = hostile.address();
     // One for each, since the first one wins under plain cargo.
     let name = |name: &str| format!("{name}-{who}");
@@ -124,7 +124,7 @@ fn check(who: &'static str, actor: &str, command: &str) {
         // What a file would have been renamed to.
         let renamed = format!("~/moved-{who}.renamed");
         expected.push(format!(
-            "warning: the sandbox kept {actor} from creating `{renamed}`: it is not this unit's to change"
+            "warning: the sandbox kept {actor} from creating `{renamed}`: it lies outside of this crate's results and TMPDIR"
         ));
         expected.sort();
         let mut found = denials(&run);
@@ -136,7 +136,7 @@ fn check(who: &'static str, actor: &str, command: &str) {
              expect it, look at the crate's source"
                 .to_owned(),
             format!(
-                "help: if the build may read it, add `~/.ssh/id_ed25519` to `perry.sandbox.read` in \
+                "help: if it is no secret and the build needs it, add `~/.ssh/id_ed25519` to `perry.sandbox.read` in \
                  `{settings}`: \"perry\": {{ \"sandbox\": {{ \"read\": [\"~/.ssh/id_ed25519\"] }} }}"
             ),
             "help: a build writes to `OUT_DIR` and `TMPDIR`; if you did not expect it, look at the \

@@ -289,6 +289,22 @@ fn python_processes() {
     });
 }
 
+/// A build that needs it fails, and is not made from an empty one instead.
+#[test]
+fn a_file_with_secrets_is_no_empty_one() {
+    each(|cargo| {
+        let project = Project::new();
+        project.package(&main("fs::read_to_string(\".env\").unwrap();"), "");
+        project.file(".env", "A=1");
+        let run = cargo.of(&project).arg("build").finish();
+        if cargo == Cargo::Plain {
+            run.code(0);
+        } else {
+            run.code(101).stderr_has("PermissionDenied");
+        }
+    });
+}
+
 #[test]
 fn shared_folders() {
     each(|cargo| {
