@@ -147,7 +147,10 @@ impl Build<'_> {
         let audit = Audit::new(&cache, watch);
         let mut finished = self.start(&policy, &cache, &folders, &run, watch, &mut hiding)?;
         units::package::correct(&mut finished.seen, &project.manifests);
-        let reporter = self.reporter();
+        let mut reporter = self.reporter();
+        let removed = policy.removed.iter();
+        let names = removed.map(|removed| removed.name.to_string_lossy().into_owned());
+        reporter.context.removed = names.collect();
         if let Err(error) = audit.note(&finished.seen) {
             reporter.voice.warning(format_args!("{error:#}"));
         }
@@ -214,6 +217,7 @@ impl Build<'_> {
             settings: self.host.root.join("package.json"),
             package: package.map(|package| package.name.to_string_lossy().into_owned()),
             caches: caches.into_iter().flatten().cloned().collect(),
+            removed: Vec::new(),
         }
     }
 

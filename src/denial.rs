@@ -173,6 +173,9 @@ pub struct Activity {
     /// everything was observed.
     #[serde(with = "text::many")]
     pub read: Vec<PathBuf>,
+    /// Did its own program end with another status than 0?
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// All that was observed.

@@ -216,6 +216,7 @@ mod tests {
                 unit: unit(package),
                 programs: vec![program.into()],
                 read: Vec::new(),
+                failed: false,
             }],
             unread: false,
         }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::denial::Denial;
+use crate::denial::{Activity, Denial, Kind};
 use crate::message::{Voice, has_power};
 use crate::policy::plan::Platform;
 use crate::policy::text as readable;
@@ -66,6 +66,9 @@ impl Reporter {
                 self.voice
                     .note("the sandbox denied nothing to what was built");
             }
+            if finished.ended != Ended::Exited(0) {
+                self.tell_where_to_look(&finished.seen.activities);
+            }
             return;
         }
         if finished.ended == Ended::Exited(0) && !self.verbose {
@@ -73,6 +76,33 @@ impl Reporter {
             return;
         }
         self.tell_each(&denials);
+    }
+
+    /// What is read is not observed unless somebody asks, and what was taken from the environment is
+    /// no attempt: a build script that fails may have failed for that. A compiler fails for its source.
+    fn tell_where_to_look(&self, activities: &[Activity]) {
+        let is_failed = |one: &&Activity| one.failed && one.unit.kind == Kind::BuildScript;
+        let Some(failed) = activities.iter().find(is_failed) else {
+            return;
+        };
+        let package = text::package(&failed.unit);
+        if !self.asked {
+            self.voice.help(format_args!(
+                "the build script of {package} failed in a sandbox; if that is why, `sandboxed-cargo sandbox why` \
+                 with the same arguments tells what it may not read"
+            ));
+        } else if !self.context.removed.is_empty() {
+            let names: Vec<_> = self
+                .context
+                .removed
+                .iter()
+                .map(|name| format!("`{}`", harmless(name)))
+                .collect();
+            self.voice.help(format_args!(
+                "variables that look like secrets are not there: {}; `perry.sandbox.keepEnvironment` lets one pass",
+                names.join(", ")
+            ));
+        }
     }
 
     fn tell_each(&self, denials: &[Denial]) {

@@ -34,6 +34,8 @@ pub struct Context {
     /// Where cargo and rustup keep what they can do without.
     #[serde(with = "readable::many")]
     pub caches: Vec<PathBuf>,
+    /// Names of variables that the build was not given.
+    pub removed: Vec<String>,
 }
 
 /// One line: who, what, how often and why.
@@ -102,7 +104,7 @@ pub(super) fn summary(denials: &[Denial]) -> String {
     )
 }
 
-fn package(unit: &Unit) -> String {
+pub(super) fn package(unit: &Unit) -> String {
     if unit.version.is_empty() {
         return harmless(format_args!("`{}`", unit.package));
     }
@@ -206,6 +208,7 @@ mod tests {
             settings: "/Users/u/p/package.json".into(),
             package: None,
             caches: vec!["/Users/u/.cargo".into()],
+            removed: Vec::new(),
         }
     }
 

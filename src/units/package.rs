@@ -135,6 +135,7 @@ mod tests {
             unit,
             programs: Vec::new(),
             read: Vec::new(),
+            failed: false,
         };
         let mut seen = Seen {
             denials: Vec::new(),

@@ -88,7 +88,8 @@ impl Session {
     pub fn tell(&self, finished: &mut Finished) {
         package::correct(&mut finished.seen, &self.manifests);
         let noted = self.audit.note(&finished.seen);
-        if noted.is_ok() && finished.seen.denials.is_empty() {
+        let has_failed = finished.seen.activities.iter().any(|one| one.failed);
+        if noted.is_ok() && finished.seen.denials.is_empty() && !has_failed {
             return;
         }
         if self

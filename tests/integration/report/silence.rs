@@ -1,4 +1,4 @@
-use super::hostile::{Attempt, Hostile, denials, lines, walls};
+use super::hostile::{Attempt, Hostile, behind, denials, lines, walls};
 use crate::support::project::Project;
 
 const OURS: [&str; 2] = ["warning: the sandbox", "note: the sandbox"];
@@ -120,4 +120,53 @@ fn nothing_is_watched_if_nobody_wants_it() {
         0
     );
     assert_eq!(hostile.control(&attempts), 1);
+}
+
+/// Reads are not observed unless somebody asks, so it is told whom to ask. Not for what fails by its
+/// source.
+#[test]
+fn a_build_script_that_fails_leads_to_why() {
+    for (command, wall) in ["build", "run"].into_iter().flat_map(behind) {
+        let project = Project::named("host");
+        let script = "fn main() {\n    std::fs::read(concat!(env!(\"HOME\"), \"/notes/id\")).unwrap();\n    \
+             std::env::var(\"MY_TOKEN\").unwrap();\n}\n";
+        project.package(script, "[[bin]]\nname = \"app\"\npath = \"src/lib.rs\"\n");
+        project.file("src/lib.rs", "fn main() {}\n");
+        project.home_file("notes/id", "");
+        let run = |arguments: &[&str]| {
+            let run = project.sandboxed().env("MY_TOKEN", "x");
+            let run = run.env("SANDBOXED_CARGO_NAMESPACES", wall).args(arguments);
+            run.finish().code(101)
+        };
+        let help = "help: the build script of `app v0.1.0` failed in a sandbox; if that is why, \
+             `sandboxed-cargo sandbox why` with the same arguments tells what it may not read";
+        let failed = run(&[command]);
+        assert_eq!(lines(&failed, &["help: "]), [help], "{failed:#}");
+        let asked = run(&["sandbox", "why", command]);
+        let told = lines(&asked, &["warning: the sandbox kept "]);
+        assert!(
+            told.len() == 1 && told[0].contains("`~/notes/id`"),
+            "{asked:#}"
+        );
+
+        // With the file, it is the variable.
+        project.file(
+            "package.json",
+            "{ \"perry\": { \"sandbox\": { \"read\": [\"~/notes\"] } } }",
+        );
+        let asked = run(&["sandbox", "why", "build"]);
+        let help = "help: variables that look like secrets are not there: `MY_TOKEN`; \
+             `perry.sandbox.keepEnvironment` lets one pass";
+        assert_eq!(lines(&asked, &["help: "]), [help], "{asked:#}");
+
+        project.file("build.rs", "fn main() {\n    let x: u8 = \"\";\n}\n");
+        let failed = run(&[command]);
+        assert!(
+            lines(&failed, &["help: the build script"]).is_empty(),
+            "{failed:#}"
+        );
+        // The control.
+        project.file("build.rs", script);
+        project.plain().env("MY_TOKEN", "x").arg("build").success();
+    }
 }

@@ -72,6 +72,7 @@ syscalls! {
     delete_module: 176, 106;
     execve: 59, 221;
     execveat: 322, 281;
+    exit_group: 231, 94;
     fanotify_init: 300, 262;
     fanotify_mark: 301, 263;
     fchmod: 91, 52;

@@ -257,7 +257,8 @@ impl Supervisor {
         match name {
             _ if is_file => {}
             "setsockopt" => return Some(Ok(Done::Performed)),
-            "execve" | "execveat" | "socket" | "connect" | "bind" | "sendto" | "sendmmsg" => {}
+            "execve" | "execveat" | "exit_group" | "socket" | "connect" | "bind" | "sendto"
+            | "sendmmsg" => {}
             _ => return None,
         }
         let narrowing = self.narrowings.of(pid).ok().flatten();
@@ -274,6 +275,10 @@ impl Supervisor {
         Some(match name {
             "execve" => {
                 self.observer.note_program(&who, libc::AT_FDCWD, args[0]);
+                Ok(Done::Continue)
+            }
+            "exit_group" => {
+                self.observer.note_failure(&who);
                 Ok(Done::Continue)
             }
             "execveat" => {

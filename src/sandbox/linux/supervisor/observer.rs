@@ -67,6 +67,7 @@ pub struct Observer {
 struct Deeds {
     programs: BTreeSet<PathBuf>,
     read: BTreeSet<PathBuf>,
+    failed: bool,
 }
 
 impl Observer {
@@ -112,6 +113,7 @@ impl Observer {
             unit,
             programs: deeds.programs.into_iter().collect(),
             read: deeds.read.into_iter().collect(),
+            failed: deeds.failed,
         };
         Notes {
             attempts: self.seen.into_iter().map(attempt).collect(),
@@ -134,19 +136,36 @@ impl Observer {
         let Some(path) = who.path(base, path) else {
             return;
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_unit = match unit.kind {
+        // A shell tries each folder of PATH.
+        if !self.is_unit_itself(&unit, &path) && path.is_file() && self.may_read(&path) {
+            self.deed(&unit, path, |deeds| &mut deeds.programs);
+        }
+    }
+
+    /// Is this program the unit, and not something that it started?
+    fn is_unit_itself(&self, unit: &Unit, program: &Path) -> bool {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        match unit.kind {
             Kind::BuildScript => {
                 let is_script = ["build_script_", "build-script-"]
                     .iter()
                     .any(|part| name.contains(part));
-                is_script && self.own.iter().any(|own| path.starts_with(own))
+                is_script && self.own.iter().any(|own| program.starts_with(own))
             }
             Kind::Compiler | Kind::Documenter => COMPILERS.contains(&&*name),
+        }
+    }
+
+    /// A process ends with another status than 0.
+    pub(super) fn note_failure(&mut self, who: &Who<'_>) {
+        let Some(unit) = self.unit_of(who).cloned() else {
+            return;
         };
-        // A shell tries each folder of PATH.
-        if !is_unit && path.is_file() && self.may_read(&path) {
-            self.deed(&unit, path, |deeds| &mut deeds.programs);
+        let program = fs::read_link(who.entry("exe")).unwrap_or_default();
+        if self.is_unit_itself(&unit, &program)
+            && let Some(deeds) = self.activities.get_mut(&unit)
+        {
+            deeds.failed = true;
         }
     }
 

@@ -126,4 +126,10 @@ pub(super) const ROWS: &[Row] = &[
         "the supervisor notes which programs a unit starts; the kernel goes on in any case",
     )
     .only(When::WatchedChanges),
+    notify(
+        &[nr::exit_group],
+        "the supervisor notes build scripts that fail; the kernel goes on in any case",
+    )
+    .given(&[any_bit(0, 0xff)])
+    .only(When::WatchedChanges),
 ];
