@@ -1,11 +1,14 @@
 //! One sandboxed run of cargo: everything between "this call compiles" and its exit status.
 
+mod folders;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use self::folders::Folders;
 use crate::audit::Audit;
 use crate::cargo::args::CargoLine;
 use crate::cargo::config::{Config, Origin};
@@ -23,7 +26,6 @@ use crate::prefetch::{self, Fetched, Request, Step};
 use crate::project::Project;
 use crate::report::{self, Reporter};
 use crate::sandbox::{self, Ended, Finished, Job, jobserver};
-use crate::scratch::{self, Scratch};
 use crate::targets;
 use crate::units::{self, session::Session, tools::Tools};
 
@@ -85,15 +87,6 @@ struct Run<'a> {
     direct: bool,
     /// Where its standard output goes, if not where ours goes.
     output: Option<&'a fs::File>,
-}
-
-/// Our own folder for one run; removed at its end with all that is in it.
-#[derive(Debug)]
-struct Folders {
-    root: Scratch,
-    temporary: PathBuf,
-    /// Holds that, where it is not in `root`.
-    aside: Option<Scratch>,
 }
 
 impl Build<'_> {
@@ -589,55 +582,6 @@ impl Build<'_> {
         variables.sort();
         let folders = [self.cargo.as_os_str(), self.host.root.as_os_str()];
         format!("{folders:?} {variables:?}")
-    }
-}
-
-impl Folders {
-    fn create(invocation: &Invocation) -> Result<Self> {
-        let parent = invocation
-            .variable("TMPDIR")
-            .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        let unusable = |error: std::io::Error| {
-            Failure::new(format!(
-                "cannot make a temporary folder in `{}`: {error}",
-                parent.display()
-            ))
-            .help("set `TMPDIR` to a folder that exists and that you may write")
-        };
-        let root = fs::canonicalize(&parent)
-            .and_then(|parent| {
-                scratch::sweep(&parent, scratch::TEMPORARY);
-                // Without the name that it could not make.
-                Scratch::create(&parent, scratch::TEMPORARY).map_err(|error| error.kind().into())
-            })
-            .map_err(unusable)?;
-        let temporary = root.path().join("tmp");
-        fs::create_dir(&temporary)
-            .with_context(|| format!("failed to create `{}`", temporary.display()))?;
-        Ok(Self {
-            root,
-            temporary,
-            aside: None,
-        })
-    }
-
-    /// Where units may use the folders for everybody's temporary files, `TMPDIR` cannot lie in one:
-    /// they could change each other's there.
-    fn leave_shared(&mut self, cache: &Path) -> Result<()> {
-        let is_shared = scratch::SHARED
-            .iter()
-            .filter_map(|folder| fs::canonicalize(folder).ok())
-            .any(|folder| self.temporary.starts_with(folder));
-        if sandbox::PLATFORM != Platform::Linux || !is_shared {
-            return Ok(());
-        }
-        scratch::sweep(cache, scratch::TEMPORARY);
-        let aside = Scratch::create(cache, scratch::TEMPORARY).with_context(|| {
-            format!("failed to make a temporary folder in `{}`", cache.display())
-        })?;
-        aside.path().clone_into(&mut self.temporary);
-        self.aside = Some(aside);
-        Ok(())
     }
 }
 
