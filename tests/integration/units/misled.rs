@@ -102,13 +102,14 @@ fn a_library_with_a_path_for_a_name() {
             let _ = std::fs::create_dir(format!("{home}/evil-unit-direct"));
         "##;
         let project = project(script, "");
-        let name = project.home("evil");
+        // From `target/debug/incremental` to the home folder; cargo takes no hyphen, which a whole
+        // path may have.
+        let name = "../../../../../evil";
         let manifest = package(
             "evil",
             &format!(
-                "[lib]\nname = {:?}\npath = \"src/lib.rs\"\n\
-                 [dependencies]\nplotter = {{ path = \"../plotter\" }}\n",
-                name.to_str().unwrap()
+                "[lib]\nname = \"{name}\"\npath = \"src/lib.rs\"\n\
+                 [dependencies]\nplotter = {{ path = \"../plotter\" }}\n"
             ),
         );
         project.file("evil/Cargo.toml", manifest);
@@ -435,8 +436,11 @@ fn units_end_with_cargo() {
                 let folders = scripts.iter().map(|folder| folder.join("out"));
                 let private = beginning(&project, "target/debug/deps", ".sandboxed-cargo.");
                 let folders = folders.chain(private).chain([deps]);
+                let is_ready = |folder: &PathBuf| {
+                    fs::metadata(folder.join("pid")).is_ok_and(|found| found.len() > 0)
+                };
                 folders
-                    .filter(|folder| folder.join("pid").exists())
+                    .filter(is_ready)
                     .map(|folder| folder.join("lock"))
                     .find(|lock| is_held(lock))
             };
@@ -457,7 +461,8 @@ fn units_end_with_cargo() {
             if cargo == Cargo::Plain {
                 assert!(is_held(), "{who} {signal}");
                 // As nobody else would.
-                Command::new("kill").args(["-9", &pid]).status().unwrap();
+                let kill = Command::new("kill").args(["-9", &pid]).status();
+                assert!(kill.unwrap().success());
             }
             assert!(wait(|| !is_held()), "{cargo:?} {who} {signal}");
         }
