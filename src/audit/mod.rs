@@ -10,5 +10,5 @@ mod table;
 
 pub use overview::Overview;
 pub use page::page;
-pub use record::{Audit, FILE};
+pub use record::{Audit, FILE, now};
 pub use table::table;

@@ -51,16 +51,20 @@ pub(super) struct Record {
     pub(super) denials: Vec<Denial>,
 }
 
+/// In milliseconds since 1970.
+pub fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |time| {
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
 impl Audit {
     /// Begins now.
     pub fn new(cache: &Path, watch: Watch) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let build = now.map_or(0, |time| {
-            u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-        });
         Self {
             file: cache.join(FILE),
-            build,
+            build: now(),
             watch,
         }
     }

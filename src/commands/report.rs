@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 
@@ -23,13 +22,7 @@ pub(super) fn run(invocation: &Invocation, format: Format, output: Option<&Path>
         &build.told_to(),
     )?;
     let text = match format {
-        Format::Table => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            let now = now.map_or(0, |time| {
-                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-            });
-            audit::table(&overview, now)
-        }
+        Format::Table => audit::table(&overview, audit::now()),
         Format::Json => serde_json::to_string_pretty(&overview)? + "\n",
         Format::Html => audit::page(&overview),
     };

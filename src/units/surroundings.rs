@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
+
 use super::session::{self, Session};
 use crate::denial::{Kind, Unit as Part};
 use crate::error::Failure;
@@ -13,7 +15,6 @@ use crate::sandbox::{
     self, Ended, Finished, Surroundings, Unit, Whole, files, jobserver, launcher,
 };
 use crate::scratch::{self, Scratch};
-use anyhow::{Context, Result};
 
 /// What a unit's box is made of, beside the unit itself.
 #[derive(Debug)]
@@ -116,9 +117,12 @@ impl Confinement {
             part,
         } = boxed;
         let shared = shared.as_deref();
-        let mut own = writable.clone();
-        own.push(self.temporary().to_owned());
-        let temporary_of_all = shared_temporary(&own);
+        let is_inside = self.session.is_none();
+        let temporary_of_all = is_inside.then(|| {
+            let mut own = writable.clone();
+            own.push(self.temporary().to_owned());
+            shared_temporary(&own)
+        });
         let pipe = match &self.session {
             Some(session) => session.jobserver.named_pipe.clone(),
             // A crate could have set it, and what the whole build may write is the host's.
@@ -130,7 +134,7 @@ impl Confinement {
         launcher::restore(&mut environment);
         set(&mut environment, "TMPDIR", self.temporary().as_os_str());
         let Some(session) = &self.session else {
-            writable.extend(temporary_of_all);
+            writable.extend(temporary_of_all.into_iter().flatten());
             return start(Unit {
                 program,
                 arguments,
