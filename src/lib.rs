@@ -22,6 +22,7 @@ pub mod host;
 pub mod invocation;
 pub mod message;
 pub mod options;
+pub mod paths;
 pub mod policy;
 pub mod prefetch;
 pub mod project;

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::secrets;
 use super::{Link, Mask, Network, Policy, Profile, Removed, Rule};
 use crate::error::Failure;
+use crate::paths::{Key, is_within};
 
 /// Which system's folders and devices apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +143,7 @@ pub fn plan(facts: &Facts) -> Result<Policy> {
         &mut policy.protected,
     ] {
         // Of equal paths the first reason stays.
-        rules.sort_by(|a, b| a.path.cmp(&b.path));
+        rules.sort_by_cached_key(|rule| Key::of(&rule.path));
         rules.dedup_by(|later, first| later.path == first.path);
     }
     // What lies in no closed folder may be read anyway.
@@ -150,7 +151,7 @@ pub fn plan(facts: &Facts) -> Result<Policy> {
     policy.readable.retain(|rule| {
         closed
             .iter()
-            .any(|closed| rule.path.starts_with(&closed.path))
+            .any(|closed| is_within(&rule.path, &closed.path))
     });
     policy.links.sort();
     policy.links.dedup();
@@ -234,7 +235,7 @@ fn readable(facts: &Facts) -> Vec<Rule> {
         // A folder that holds the home folder or the host would open all that is beside them:
         // only the project itself may be that.
         let project = path == facts.host || path == facts.workspace;
-        if project || !(facts.home.starts_with(path) || facts.host.starts_with(path)) {
+        if project || !(is_within(&facts.home, path) || is_within(&facts.host, path)) {
             readable.push(rule(path, why));
         }
     };
@@ -338,13 +339,10 @@ fn hidden(facts: &Facts) -> Vec<Rule> {
     );
     // What the build must write or was given to read cannot be hidden by a folder around it.
     let needed = |path: &Path| {
-        facts.host.starts_with(path)
-            || facts.workspace.starts_with(path)
-            || facts.temporary.starts_with(path)
-            || facts
-                .artifacts
-                .iter()
-                .any(|folder| folder.starts_with(path))
+        is_within(&facts.host, path)
+            || is_within(&facts.workspace, path)
+            || is_within(&facts.temporary, path)
+            || facts.artifacts.iter().any(|folder| is_within(folder, path))
     };
     hidden.retain(|rule| !needed(&rule.path));
     hidden
@@ -540,10 +538,10 @@ fn check_artifacts(facts: &Facts, folder: &Path) -> Result<()> {
         .help("choose another one with `--target-dir` or `CARGO_TARGET_DIR`")
         .into()
     };
-    if let Some((_, what)) = contains.iter().find(|(path, _)| path.starts_with(folder)) {
+    if let Some((_, what)) = contains.iter().find(|(path, _)| is_within(path, folder)) {
         return Err(refuse("contains", what));
     }
-    if let Some((_, what)) = inside.iter().find(|(path, _)| folder.starts_with(path)) {
+    if let Some((_, what)) = inside.iter().find(|(path, _)| is_within(folder, path)) {
         return Err(refuse("lies in", what));
     }
     Ok(())

@@ -8,9 +8,11 @@ use std::ffi::OsStr;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use crate::paths::{Key, is_within};
+
 /// The answers of a policy by path; the longest path that contains a file decides.
 #[derive(Debug, Default)]
-pub(super) struct Decisions(BTreeMap<PathBuf, bool>);
+pub(super) struct Decisions(BTreeMap<Key, (PathBuf, bool)>);
 
 /// What [`Decisions::cover`] found.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub(super) struct Cover {
 impl Decisions {
     /// Later calls for the same path win.
     pub(super) fn set(&mut self, path: &Path, allow: bool) {
-        self.0.insert(path.to_owned(), allow);
+        self.0.insert(Key::of(path), (path.to_owned(), allow));
     }
 
     /// The folders to allow so that every decision holds; `children` lists a folder and is asked
@@ -32,9 +34,13 @@ impl Decisions {
     pub(super) fn cover(&self, children: &mut dyn FnMut(&Path) -> Vec<PathBuf>) -> Cover {
         let mut cover = Cover::default();
         let root = Path::new("/");
-        let allowed = self.0.get(root).copied().unwrap_or(false);
+        let allowed = self.get(root).unwrap_or(false);
         self.visit(root, allowed, children, &mut cover);
         cover
+    }
+
+    fn get(&self, path: &Path) -> Option<bool> {
+        self.0.get(&Key::of(path)).map(|(_, allow)| *allow)
     }
 
     fn visit(
@@ -44,7 +50,7 @@ impl Decisions {
         children: &mut dyn FnMut(&Path) -> Vec<PathBuf>,
         cover: &mut Cover,
     ) {
-        if allowed && !self.below(path).any(|(_, allow)| !allow) {
+        if allowed && self.below(path).all(|(_, allow)| allow) {
             cover.whole.push(path.to_owned());
         } else if allowed {
             cover.partial.push(path.to_owned());
@@ -61,14 +67,14 @@ impl Decisions {
                     cover.whole.push(child);
                     continue;
                 }
-                let allowed = self.0.get(&child).copied().unwrap_or(true);
+                let allowed = self.get(&child).unwrap_or(true);
                 self.visit(&child, allowed, children, cover);
             }
         } else {
             // Only the outermost exceptions: each one visits what is below itself.
             let mut done: Option<&Path> = None;
-            for (below, &allow) in self.below(path) {
-                if allow && done.is_none_or(|done| !below.starts_with(done)) {
+            for (below, allow) in self.below(path) {
+                if allow && done.is_none_or(|done| !is_within(below, done)) {
                     self.visit(below, true, children, cover);
                     done = Some(below);
                 }
@@ -76,11 +82,12 @@ impl Decisions {
         }
     }
 
-    fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (&'a Path, &'a bool)> {
+    fn below(&self, path: &Path) -> impl Iterator<Item = (&Path, bool)> {
+        let folder = Key::of(path);
         self.0
-            .range::<Path, _>((Bound::Excluded(path), Bound::Unbounded))
-            .map(|(below, allow)| (below.as_path(), allow))
-            .take_while(move |(below, _)| below.starts_with(path))
+            .range((Bound::Excluded(folder.clone()), Bound::Unbounded))
+            .take_while(move |(below, _)| folder.contains(below))
+            .map(|(_, (below, allow))| (below.as_path(), *allow))
     }
 }
 

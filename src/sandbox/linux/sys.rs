@@ -128,11 +128,15 @@ pub fn read_memory(pid: i32, address: u64, buffer: &mut [u8]) -> Option<()> {
 
 /// Reads the string there, without its NUL; `None` if it does not end within `limit` bytes.
 pub fn read_string(pid: i32, address: u64, limit: usize) -> Option<Vec<u8>> {
-    let mut buffer = vec![0; limit];
-    let count = read_some(pid, address, &mut buffer);
-    let end = buffer[..count].iter().position(|byte| *byte == 0)?;
-    buffer.truncate(end);
-    Some(buffer)
+    // Nearly all paths are short, and everybody waits while this is read.
+    const USUAL: usize = 256;
+    [USUAL.min(limit), limit].into_iter().find_map(|length| {
+        let mut buffer = vec![0; length];
+        let count = read_some(pid, address, &mut buffer);
+        let end = buffer[..count].iter().position(|byte| *byte == 0)?;
+        buffer.truncate(end);
+        Some(buffer)
+    })
 }
 
 /// Reads up to the first page that is not there.

@@ -29,6 +29,7 @@ use super::Errno;
 use super::caller::{Caller, c_string};
 use super::signals::all_processes;
 use crate::denial::Unit;
+use crate::paths::is_within;
 
 /// The longest list of places, in bytes and in places. Each is looked up while everybody waits.
 const LONGEST: u64 = 64 * 1024;
@@ -102,7 +103,7 @@ impl Narrowing {
     /// Does the path lie in what every layer leaves?
     pub(super) fn contains(&self, path: &Path) -> bool {
         self.layers()
-            .all(|layer| layer.places.iter().any(|place| path.starts_with(place)))
+            .all(|layer| layer.places.iter().any(|place| is_within(path, place)))
     }
 }
 

@@ -385,6 +385,11 @@ fn loaded(pid: i32) -> Vec<String> {
 
 /// The path without `.` and `..`, by its text alone.
 fn plain(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_bytes();
+    let odd = |pair: &[u8]| pair == b"//" || pair == b"/.";
+    if !bytes.windows(2).any(odd) && !bytes.ends_with(b"/") {
+        return path.to_owned();
+    }
     let mut result = PathBuf::new();
     for part in path.components() {
         match part {

@@ -12,6 +12,7 @@ use super::Errno;
 use super::caller::{Caller, c_string};
 use super::narrowing::Narrowing;
 use super::request::Target;
+use crate::paths::is_within;
 
 /// What the kernel appends to the path of an object without a name.
 const DELETED: &[u8] = b" (deleted)";
@@ -50,11 +51,12 @@ impl Places {
     }
 
     pub(super) fn contain(&self, path: &Path) -> bool {
+        // Those that contain the same path contain each other.
         let longest = |places: &[PathBuf]| {
             places
                 .iter()
-                .filter(|place| path.starts_with(place))
-                .map(|place| place.components().count())
+                .filter(|place| is_within(path, place))
+                .map(|place| place.as_os_str().len())
                 .max()
         };
         longest(&self.writable)
