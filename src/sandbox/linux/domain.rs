@@ -1,62 +1,28 @@
 //! The Landlock domain: which files the build may read, write and execute.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
-};
 
 use super::coverage::Decisions;
+use super::landlock::{self, Access, Handled, Ruleset};
 use super::process;
+use crate::paths::is_within;
 use crate::policy::{Network, Policy};
 
 /// The lowest version that can confine cargo: without `REFER` (Linux 5.19), rustc's renames across
 /// folders fail.
-pub(super) const LOWEST_ABI: i32 = 2;
+pub(super) const LOWEST_VERSION: i32 = 2;
 
-/// The Landlock version of this kernel; the error tells one without it (`ENOSYS`) from one that has
-/// it switched off (`EOPNOTSUPP`), and from a container's filter (`EPERM`, or what that likes).
-fn kernel_abi() -> io::Result<i32> {
-    const CREATE_RULESET_VERSION: libc::c_uint = 1;
-    // SAFETY: with a null attribute, size 0 and this flag the call only returns a number
-    // (landlock_create_ruleset(2)).
-    let version = unsafe {
-        libc::syscall(
-            libc::SYS_landlock_create_ruleset,
-            std::ptr::null::<libc::c_void>(),
-            0_usize,
-            CREATE_RULESET_VERSION,
-        )
-    };
-    if version < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    i32::try_from(version).map_err(io::Error::other)
-}
-
-/// The same, but no more than `limit`.
-pub(super) fn usable_abi(limit: Option<i32>) -> io::Result<i32> {
-    Ok(kernel_abi()?.min(limit.unwrap_or(i32::MAX)))
-}
-
-/// The newest version that both the kernel and our rules know.
-fn abi(kernel: i32) -> ABI {
-    match kernel {
-        ..=1 => ABI::V1,
-        2 => ABI::V2,
-        3 => ABI::V3,
-        4 => ABI::V4,
-        5 => ABI::V5,
-        6 => ABI::V6,
-        _ => ABI::V7,
-    }
+/// The kernel's version, but no more than `limit`.
+pub(super) fn usable_version(limit: Option<i32>) -> io::Result<i32> {
+    Ok(landlock::version()?.min(limit.unwrap_or(i32::MAX)))
 }
 
 /// Confines the calling thread, and what it starts, to `policy`; it cannot be undone.
@@ -64,39 +30,33 @@ fn abi(kernel: i32) -> ABI {
 /// `exposed` are the hidden paths that [`exposed`] found. `replaced` are the paths that are empty,
 /// clean or private in this mount namespace, so that they can be granted; `None` without one.
 ///
-/// `kernel` is the kernel's Landlock version.
+/// `version` is the one of Landlock to use.
 pub(super) fn restrict(
     policy: &Policy,
     exposed: &[&Path],
     replaced: Option<&[PathBuf]>,
-    kernel: i32,
+    version: i32,
 ) -> Result<()> {
-    if kernel < LOWEST_ABI {
-        bail!("this kernel's Landlock version is {kernel}, and {LOWEST_ABI} is needed");
+    if version < LOWEST_VERSION {
+        bail!("this kernel's Landlock version is {version}, and {LOWEST_VERSION} is needed");
     }
-    let abi = abi(kernel);
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(abi))?;
-    if abi >= ABI::V4 && policy.network == Network::Denied {
-        ruleset = ruleset.handle_access(AccessNet::from_all(abi))?;
+    let mut rules = Rules::new(
+        Handled {
+            files: Access::all(version),
+            network: version >= 4 && policy.network == Network::Denied,
+            scope: version >= 6,
+        },
+        version,
+    )?;
+    rules.reads(policy, exposed, replaced.is_some())?;
+    if let Some(replaced) = replaced {
+        rules.replaced(policy, replaced)?;
     }
-    if abi >= ABI::V6 {
-        ruleset = ruleset.scope(Scope::from_all(abi))?;
-    }
-    let mut rules = Rules {
-        ruleset: ruleset.create()?,
-        abi,
-        listed: Listed::default(),
-    };
-    rules.reads(policy, exposed, replaced)?;
     rules.writes(policy, replaced.is_some())?;
-    let status = rules.ruleset.restrict_self()?;
-    // The crate reports success for less than was asked; only the status tells.
-    if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
-        bail!("the kernel enforces Landlock only in part: {status:?}");
-    }
-    Ok(())
+    rules
+        .ruleset
+        .restrict_self()
+        .context("the kernel refuses to enforce Landlock")
 }
 
 /// The hidden paths that a rule has to leave out. For one file of `/etc` all others are named one
@@ -106,7 +66,7 @@ pub(super) fn exposed(policy: &Policy) -> Vec<&Path> {
         .hidden
         .iter()
         .map(|rule| rule.path.as_path())
-        .filter(|path| path.starts_with(&policy.home) || process::may_look_into(path))
+        .filter(|path| is_within(path, &policy.home) || process::may_look_into(path))
         .collect()
 }
 
@@ -114,37 +74,32 @@ pub(super) fn exposed(policy: &Policy) -> Vec<&Path> {
 /// in these folders only, makes nothing but files and folders in `shared`, and signals nobody
 /// outside.
 pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<OwnedFd> {
-    let kernel = usable_abi(None).context("failed to ask for the Landlock version")?;
-    let abi = abi(kernel);
-    let write = AccessFs::from_write(abi);
-    let mut ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(write)?;
-    if abi >= ABI::V6 {
-        ruleset = ruleset.scope(Scope::from_all(abi))?;
-    }
-    let mut rules = Rules {
-        ruleset: ruleset.create()?,
-        abi,
-        listed: Listed::default(),
-    };
+    let version = usable_version(None).context("failed to ask for the Landlock version")?;
+    let write = Access::write(version);
+    let mut rules = Rules::new(
+        Handled {
+            files: write,
+            network: false,
+            scope: version >= 6,
+        },
+        version,
+    )?;
     // Nor does a folder come from elsewhere, with such in it.
-    let special = AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock | AccessFs::Refer;
+    let special = Access::MAKE_SYM | Access::MAKE_FIFO | Access::MAKE_SOCK | Access::REFER;
     for path in writable {
         let is_shared = shared == Some(*path);
         rules.allow(path, if is_shared { write & !special } else { write })?;
     }
     // Which of them are there, the domain around this one has decided.
     for device in ["/dev/null", "/dev/zero", "/dev/full"] {
-        rules.allow(Path::new(device), AccessFs::WriteFile.into())?;
+        rules.allow(Path::new(device), Access::WRITE_FILE)?;
     }
-    let domain: Option<OwnedFd> = rules.ruleset.into();
-    domain.context("the kernel gave no Landlock domain")
+    Ok(rules.ruleset.into())
 }
 
 struct Rules {
-    ruleset: RulesetCreated,
-    abi: ABI,
+    ruleset: Ruleset,
+    version: i32,
     listed: Listed,
 }
 
@@ -153,7 +108,7 @@ struct Rules {
 /// To leave one file out takes hundreds of rules, and to ask for each what it is a system call. A
 /// wrong answer widens nothing: no rule can be made that does not fit its object.
 #[derive(Default)]
-struct Listed(HashMap<PathBuf, bool>);
+struct Listed(HashMap<OsString, bool>);
 
 impl Listed {
     /// The entries of a folder without symbolic links, which need no rule: what they lead to has
@@ -165,8 +120,9 @@ impl Listed {
                 continue;
             };
             if !kind.is_symlink() {
-                self.0.insert(entry.path(), kind.is_dir());
-                children.push(entry.path());
+                let path = entry.path();
+                self.0.insert(path.clone().into(), kind.is_dir());
+                children.push(path);
             }
         }
         children
@@ -174,12 +130,15 @@ impl Listed {
 }
 
 impl Rules {
-    fn reads(
-        &mut self,
-        policy: &Policy,
-        exposed: &[&Path],
-        replaced: Option<&[PathBuf]>,
-    ) -> Result<()> {
+    fn new(handled: Handled, version: i32) -> Result<Self> {
+        Ok(Self {
+            ruleset: Ruleset::new(handled).context("the kernel gives no Landlock ruleset")?,
+            version,
+            listed: Listed::default(),
+        })
+    }
+
+    fn reads(&mut self, policy: &Policy, exposed: &[&Path], namespaces: bool) -> Result<()> {
         let mut decisions = Decisions::default();
         decisions.set(Path::new("/"), true);
         for rule in &policy.closed {
@@ -195,33 +154,39 @@ impl Rules {
             decisions.set(&mask.path, false);
         }
         let cover = decisions.cover(&mut |path| self.listed.children(path));
-        let read = AccessFs::from_read(self.abi);
         for path in &cover.whole {
-            self.allow(path, read)?;
+            self.allow(path, Access::read())?;
         }
         // Names below a partly readable folder, where no closed folder could show its own: within
         // namespaces closed folders are empty, and outside them only what lies inside one is told.
         for path in &cover.partial {
-            let in_closed = policy
-                .closed
-                .iter()
-                .any(|rule| path.starts_with(&rule.path));
-            if replaced.is_some() || in_closed {
-                self.allow(path, AccessFs::ReadDir.into())?;
+            let in_closed = policy.closed.iter().any(|rule| is_within(path, &rule.path));
+            if namespaces || in_closed {
+                self.allow(path, Access::READ_DIR)?;
             }
         }
-        let is_hidden = |path: &PathBuf| policy.hidden.iter().any(|rule| rule.path == *path);
-        for path in replaced.unwrap_or_default() {
+        Ok(())
+    }
+
+    /// What stands in the place of something else may be read, since it gives nothing away.
+    fn replaced(&mut self, policy: &Policy, replaced: &[PathBuf]) -> Result<()> {
+        let hidden: HashSet<_> = policy
+            .hidden
+            .iter()
+            .map(|rule| rule.path.as_os_str())
+            .collect();
+        for path in replaced {
+            let is_folder = path.is_dir();
             // Whoever needs the file is to fail, and not to go on with an empty one.
-            if is_hidden(path) && !path.is_dir() {
+            if !is_folder && hidden.contains(path.as_os_str()) {
                 continue;
             }
-            let names_or_file = if path.is_dir() {
-                AccessFs::ReadDir
+            let names_or_file = if is_folder {
+                Access::READ_DIR
             } else {
-                AccessFs::ReadFile
+                Access::READ_FILE
             };
-            self.allow(path, names_or_file.into())?;
+            self.allow(path, names_or_file)?;
         }
         Ok(())
     }
@@ -229,43 +194,43 @@ impl Rules {
     fn writes(&mut self, policy: &Policy, namespaces: bool) -> Result<()> {
         let mut decisions = Decisions::default();
         let private = namespaces.then_some(&policy.private).into_iter().flatten();
-        for rule in policy.writable.iter().chain(private.clone()) {
+        for rule in policy.writable.iter().chain(private) {
             decisions.set(&rule.path, true);
         }
         for rule in &policy.protected {
             decisions.set(&rule.path, false);
         }
         // No device files: a node for a disk would be a way around every path rule.
-        let write = AccessFs::from_all(self.abi)
-            & !(AccessFs::MakeBlock | AccessFs::MakeChar)
-            & !BitFlags::from(AccessFs::IoctlDev);
+        let write = Access::all(self.version)
+            & !(Access::MAKE_BLOCK | Access::MAKE_CHAR | Access::IOCTL_DEV);
         let cover = decisions.cover(&mut |path| self.listed.children(path));
         for path in &cover.whole {
             self.allow(path, write)?;
         }
         for rule in &policy.devices {
-            let data = AccessFs::ReadFile | AccessFs::WriteFile;
-            self.allow(&rule.path, data)?;
+            self.allow(&rule.path, Access::READ_FILE | Access::WRITE_FILE)?;
         }
         Ok(())
     }
 
     /// Adds one rule; a path that is not there needs none.
-    fn allow(&mut self, path: &Path, access: BitFlags<AccessFs>) -> Result<()> {
-        let listed = self.listed.0.get(path).copied();
+    fn allow(&mut self, path: &Path, access: Access) -> Result<()> {
+        let listed = self.listed.0.get(path.as_os_str()).copied();
         let Some((object, is_folder)) = open_path(path, listed)
             .with_context(|| format!("failed to open `{}` for a Landlock rule", path.display()))?
         else {
             return Ok(());
         };
+        let known = access & Access::all(self.version);
         let access = if is_folder {
-            access
+            known
         } else {
-            access & AccessFs::from_file(self.abi)
+            known & Access::of_file()
         };
+        // A rule that allows nothing is an error (ENOMSG).
         if !access.is_empty() {
-            (&mut self.ruleset)
-                .add_rule(PathBeneath::new(object, access))
+            self.ruleset
+                .allow(object.as_fd(), access)
                 .with_context(|| {
                     format!("failed to add a Landlock rule for `{}`", path.display())
                 })?;

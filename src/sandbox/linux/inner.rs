@@ -83,7 +83,7 @@ fn serve(
                 writable(job, namespaces.is_some()),
                 protected(job),
             )
-            .sending_signals(options(job, usable_abi(job)?).signals)
+            .sending_signals(options(job, usable_version(job)?).signals)
             .watching(Observer::new(job.watch, job.policy, job.part.cloned())),
         ),
         // It failed, and has told so itself.
@@ -211,10 +211,10 @@ fn become_program(
         let keep = if process::is_root() { ROOT_KEEPS } else { 0 };
         seccomp::no_new_privs().context("failed to set no_new_privs")?;
         process::keep_capabilities(keep).context("failed to drop capabilities")?;
-        let abi = usable_abi(job)?;
-        domain::restrict(job.policy, exposed, replaced, abi)
+        let version = usable_version(job)?;
+        domain::restrict(job.policy, exposed, replaced, version)
             .context("failed to set up Landlock")?;
-        let options = options(job, abi);
+        let options = options(job, version);
         let arch = Arch::native().context("there is no system call table for this architecture")?;
         let filter = seccomp::filter(arch, options);
         let listener = seccomp::install_with_listener(&filter)
@@ -235,16 +235,16 @@ fn become_program(
     anyhow!(error).context(format!("failed to start `{}`", job.program.display()))
 }
 
-fn usable_abi(job: &Job<'_>) -> Result<i32> {
-    domain::usable_abi(job.limits.landlock).context("failed to ask for the Landlock version")
+fn usable_version(job: &Job<'_>) -> Result<i32> {
+    domain::usable_version(job.limits.landlock).context("failed to ask for the Landlock version")
 }
 
 /// What the filter has to do where this version of Landlock does not.
-fn options(job: &Job<'_>, abi: i32) -> Options {
+fn options(job: &Job<'_>, version: i32) -> Options {
     Options {
         network: job.policy.network,
-        truncate: abi < 3,
-        signals: abi < 6,
+        truncate: version < 3,
+        signals: version < 6,
         watch: job.watch,
     }
 }

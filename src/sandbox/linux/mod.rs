@@ -10,6 +10,7 @@ mod caller;
 mod coverage;
 mod domain;
 mod inner;
+mod landlock;
 pub(super) mod launcher;
 mod mount;
 mod narrow;

@@ -50,11 +50,11 @@ fn lack(problem: &str, remedy: &str) -> anyhow::Error {
 
 /// The version that there is, or why it does not do.
 fn landlock(limit: Option<i32>) -> Result<i32, String> {
-    match domain::usable_abi(limit) {
-        Ok(version) if version >= domain::LOWEST_ABI => Ok(version),
+    match domain::usable_version(limit) {
+        Ok(version) if version >= domain::LOWEST_VERSION => Ok(version),
         Ok(version) => Err(format!(
             "its Landlock is version {version}, and {} is needed",
-            domain::LOWEST_ABI
+            domain::LOWEST_VERSION
         )),
         Err(error) => Err(match error.raw_os_error() {
             Some(libc::ENOSYS) => "it has no Landlock".to_owned(),
