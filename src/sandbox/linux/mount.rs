@@ -89,14 +89,14 @@ pub(super) fn make_private() -> io::Result<()> {
     )
 }
 
-/// An empty folder, to be filled with mount points and made read-only.
+/// An empty folder in memory; as large as the system lets one be (half of the memory, tmpfs(5)).
 pub(super) fn empty_folder(path: &Path) -> io::Result<()> {
     mount(
         c"tmpfs",
         path,
         c"tmpfs",
         libc::MS_NOSUID | libc::MS_NODEV,
-        c"mode=755,size=4m",
+        c"mode=755",
     )
 }
 

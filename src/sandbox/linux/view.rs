@@ -4,15 +4,17 @@
 //! on top, so that nothing here is the only thing that keeps a secret.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::mount;
+use crate::paths::{Key, is_within};
 use crate::policy::Policy;
 
 /// What stands at a path in the build's view of the file system.
@@ -31,9 +33,9 @@ enum Place<'a> {
 /// Every path at which something else is to stand than what surrounds it brings anyhow; a folder
 /// comes before what is in it, and of equal paths the later list wins, as in
 /// [`Policy::read_rule`].
-fn places(policy: &Policy) -> BTreeMap<&Path, Place<'_>> {
+fn places(policy: &Policy) -> Vec<(&Path, Place<'_>)> {
     let mut places = BTreeMap::new();
-    let mut put = |path, place| places.insert(path, place);
+    let mut put = |path, place| places.insert(Key::of(path), (path, place));
     for rule in &policy.closed {
         put(rule.path.as_path(), Place::Empty);
     }
@@ -57,17 +59,19 @@ fn places(policy: &Policy) -> BTreeMap<&Path, Place<'_>> {
     for rule in &policy.hidden {
         put(&rule.path, Place::Empty);
     }
-    without_needless(places)
+    without_needless(places.into_values())
 }
 
 /// Each place takes several system calls, and most secrets lie in the home folder, which is empty.
-fn without_needless<'a>(places: BTreeMap<&'a Path, Place<'a>>) -> BTreeMap<&'a Path, Place<'a>> {
+fn without_needless<'a>(
+    places: impl Iterator<Item = (&'a Path, Place<'a>)>,
+) -> Vec<(&'a Path, Place<'a>)> {
     let mut around: Vec<(&Path, Place<'_>)> = Vec::new();
-    let mut needed = BTreeMap::new();
+    let mut needed = Vec::new();
     for (path, place) in places {
         while around
             .last()
-            .is_some_and(|(folder, _)| !path.starts_with(folder))
+            .is_some_and(|(folder, _)| !is_within(path, folder))
         {
             around.pop();
         }
@@ -80,7 +84,7 @@ fn without_needless<'a>(places: BTreeMap<&'a Path, Place<'a>>) -> BTreeMap<&'a P
         };
         if !needless {
             around.push((path, place));
-            needed.insert(path, place);
+            needed.push((path, place));
         }
     }
     needed
@@ -89,49 +93,71 @@ fn without_needless<'a>(places: BTreeMap<&'a Path, Place<'a>>) -> BTreeMap<&'a P
 /// Builds the view in the calling process's own mount namespace, and returns the paths that are
 /// something else inside than outside.
 ///
-/// `scratch` is to be a folder of ours outside everything that the build may write; private folders are
-/// kept in it, on disk and not in memory. `directory` is where the build will start.
+/// `scratch` is to be a folder of ours outside everything that the build may write; what it keeps in
+/// its own temporary folders is in there. `directory` is where the build will start.
 pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result<Vec<PathBuf>> {
     let places = places(policy);
-    fs::create_dir(scratch).with_context(|| format!("failed to create `{}`", scratch.display()))?;
+    fs::create_dir_all(scratch)
+        .with_context(|| format!("failed to create `{}`", scratch.display()))?;
 
-    // Copies come first: the empty folders that follow stand in their way. And they come before
-    // `/` is made read-only, so that the writable ones keep what they had outside.
+    // Copies come before `/` is made read-only, so that the writable ones keep what they had outside.
     let filled = filled(policy, &places, directory);
     let mut prepared = Vec::new();
-    for (number, (path, place)) in places.iter().enumerate() {
-        let stays_empty = !filled.iter().any(|inside| inside.starts_with(path));
-        let made = prepare(path, *place, stays_empty, scratch, number);
-        if let Some(made) =
-            made.with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?
-        {
-            prepared.push((*path, *place, made));
-        }
+    // Where nothing is ever shown but what stands there in its place.
+    let memory = Path::new("/dev");
+    if !places.contains(&(memory, Place::Empty)) {
+        bail!("`{}` is to be closed", memory.display());
     }
+    let mut memory_is_there = false;
+    let mut there = Vec::new();
+    for (path, place) in &places {
+        let is_folder =
+            is_folder(path).with_context(|| format!("failed to look at `{}`", path.display()))?;
+        there.extend(is_folder.map(|is_folder| (*path, *place, is_folder)));
+    }
+    // On disk first: what is in memory hides what there was.
+    let by_kind = |in_memory| {
+        let all = there.iter().enumerate();
+        all.filter(move |(_, (path, place, _))| is_in_memory(path, *place) == in_memory)
+    };
+    for (number, (path, place, is_folder)) in by_kind(false).chain(by_kind(true)) {
+        let in_memory = is_in_memory(path, *place);
+        if in_memory && !memory_is_there {
+            mount::empty_folder(memory)
+                .with_context(|| format!("failed to mount at `{}`", memory.display()))?;
+            memory_is_there = true;
+        }
+        let stays_empty = !filled.iter().any(|inside| is_within(inside, path));
+        let to_be_filled = *place == Place::Empty && *is_folder && !stays_empty;
+        let copy = if in_memory {
+            let own = memory.join(number.to_string());
+            made(*place, *is_folder, to_be_filled, memory, &own)
+        } else {
+            shown(path, *place, scratch)
+        };
+        let copy = copy
+            .with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?;
+        prepared.push((number, *path, *place, Prepared { copy, to_be_filled }));
+    }
+    // A folder before what is in it again.
+    prepared.sort_by_key(|(number, ..)| *number);
     mount::set_path_read_only(Path::new("/"), true).context("failed to make / read-only")?;
 
     let mut replaced = Vec::new();
     let mut empty = Vec::new();
-    for (path, place, made) in &prepared {
-        let set_up = || -> io::Result<bool> {
-            match made {
-                Prepared::Copy(copy) => put(path, *place, copy),
-                Prepared::EmptyFolder if path.is_dir() => mount::empty_folder(path).map(|()| true),
-                Prepared::EmptyFolder => Ok(false),
-            }
-        };
-        let stands = set_up()
+    for (_, path, place, made) in &prepared {
+        let stands = put(path, *place, &made.copy)
             .with_context(|| format!("failed to set up `{}` in the sandbox", path.display()))?;
         if stands && !matches!(place, Place::Shown { .. }) {
             replaced.push((*path).to_owned());
         }
-        if stands && matches!(made, Prepared::EmptyFolder) {
+        if stands && made.to_be_filled {
             empty.push(*path);
         }
     }
     let private = policy.private.iter().map(|rule| rule.path.as_path());
     let bare: Vec<_> = empty.iter().copied().chain(private).collect();
-    let in_bare = |path: &Path| bare.iter().any(|folder| path.starts_with(folder));
+    let in_bare = |path: &Path| bare.iter().any(|folder| is_within(path, folder));
     for link in policy.links.iter().filter(|link| in_bare(&link.path)) {
         set_up_link(&link.path, &link.target)
             .with_context(|| format!("failed to set up the link `{}`", link.path.display()))?;
@@ -147,10 +173,19 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
     Ok(replaced)
 }
 
+/// Is what stands there kept in memory? Temporary files are not: they may be many.
+fn is_in_memory(path: &Path, place: Place<'_>) -> bool {
+    match place {
+        Place::Empty | Place::Contents(_) => true,
+        Place::Private => path == Path::new("/dev/shm"),
+        Place::Shown { .. } => false,
+    }
+}
+
 /// What may have to be made in a folder that is empty otherwise.
 fn filled<'a>(
     policy: &'a Policy,
-    places: &BTreeMap<&'a Path, Place<'_>>,
+    places: &[(&'a Path, Place<'_>)],
     directory: &'a Path,
 ) -> Vec<&'a Path> {
     let shown = places
@@ -163,72 +198,104 @@ fn filled<'a>(
 
 /// What will stand at a path.
 #[derive(Debug)]
-enum Prepared {
-    Copy(OwnedFd),
-    /// Made in place, since there will be something in it.
-    EmptyFolder,
+struct Prepared {
+    copy: OwnedFd,
+    /// Is it an empty folder in which there will be something, and which is read-only after that?
+    to_be_filled: bool,
 }
 
-/// `None` for what does not exist outside. What is kept in `scratch` for this path alone is called
-/// `number` there.
-fn prepare(
-    path: &Path,
-    place: Place<'_>,
-    stays_empty: bool,
-    scratch: &Path,
-    number: usize,
-) -> io::Result<Option<Prepared>> {
-    let outside = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            return match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
-                _ => Err(error),
-            };
+/// Is it a folder? `None` for what does not exist outside.
+fn is_folder(path: &Path) -> io::Result<Option<bool>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.is_dir())),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// A copy of what is on disk.
+fn shown(path: &Path, place: Place<'_>, scratch: &Path) -> io::Result<OwnedFd> {
+    if place == Place::Private {
+        // `/var/tmp` → `var-tmp`.
+        let mut name = OsString::new();
+        for part in path.iter().skip(1) {
+            if !name.is_empty() {
+                name.push("-");
+            }
+            name.push(part);
         }
-    };
-    let own = scratch.join(number.to_string());
+        let own = scratch.join(name);
+        make_folder(&own, 0o1777)?;
+        return mount::copy_tree(&own);
+    }
+    let copy = mount::copy_tree(path)?;
+    if place != (Place::Shown { writable: true }) {
+        mount::set_tree_read_only(&copy)?;
+    }
+    Ok(copy)
+}
+
+/// A copy of what is made for this in `memory`; `own` is a name there that nothing else has.
+fn made(
+    place: Place<'_>,
+    is_folder: bool,
+    to_be_filled: bool,
+    memory: &Path,
+    own: &Path,
+) -> io::Result<OwnedFd> {
     let source = match place {
-        Place::Empty if outside.is_dir() && !stays_empty => {
-            return Ok(Some(Prepared::EmptyFolder));
+        Place::Private => {
+            make_folder(own, 0o1777)?;
+            return mount::copy_tree(own);
+        }
+        Place::Contents(contents) => {
+            fs::write(own, contents)?;
+            own.to_owned()
+        }
+        _ if to_be_filled => {
+            make_folder(own, 0o755)?;
+            return mount::copy_tree(own);
         }
         // One for all: nobody can write it.
-        Place::Empty if outside.is_dir() => {
-            let shared = scratch.join("nothing");
-            if !shared.exists() {
-                fs::create_dir(&shared)?;
-            }
+        _ if is_folder => {
+            let shared = memory.join("nothing");
+            make_folder(&shared, 0o755)?;
             shared
         }
-        Place::Empty => {
-            let shared = scratch.join("empty");
+        _ => {
+            let shared = memory.join("empty");
             if !shared.exists() {
                 fs::write(&shared, [])?;
             }
             shared
         }
-        Place::Contents(contents) => {
-            fs::write(&own, contents)?;
-            own
-        }
-        Place::Shown { .. } => path.to_owned(),
-        Place::Private => {
-            fs::create_dir(&own)?;
-            fs::set_permissions(&own, fs::Permissions::from_mode(0o1777))?;
-            own
-        }
     };
     let copy = mount::copy_tree(&source)?;
-    if !matches!(place, Place::Private | Place::Shown { writable: true }) {
-        mount::set_tree_read_only(&copy)?;
+    mount::set_tree_read_only(&copy)?;
+    Ok(copy)
+}
+
+/// With this mode, whatever the umask is. It may be there, from an earlier build.
+fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let found = fs::symlink_metadata(path)?;
+            if found.is_dir() && found.permissions().mode() & 0o7777 == mode {
+                return Ok(());
+            }
+            Err(error)
+        }
+        done => done.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode))),
     }
-    Ok(Some(Prepared::Copy(copy)))
 }
 
 /// Puts `copy` at `path`. Only what is to be shown gets a place made for it in an empty folder;
 /// what would only hide something is not needed where nothing is.
 fn put(path: &Path, place: Place<'_>, copy: &OwnedFd) -> io::Result<bool> {
-    if fs::symlink_metadata(path).is_err() {
+    let attached = mount::attach(copy, path);
+    if attached.is_err() && fs::symlink_metadata(path).is_err() {
         if matches!(place, Place::Empty | Place::Contents(_)) {
             return Ok(false);
         }
@@ -238,8 +305,9 @@ fn put(path: &Path, place: Place<'_>, copy: &OwnedFd) -> io::Result<bool> {
             path.parent().map_or(Ok(()), fs::create_dir_all)?;
             fs::File::create_new(path)?;
         }
+        return mount::attach(copy, path).map(|()| true);
     }
-    mount::attach(copy, path).map(|()| true)
+    attached.map(|()| true)
 }
 
 fn set_up_link(path: &Path, target: &Path) -> io::Result<()> {
