@@ -194,7 +194,7 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
             .chain(git.secrets)
             .collect(),
         granted,
-        system_secrets: secrets::elsewhere(places, inputs.profile == Profile::Compat),
+        system_secrets: secrets::elsewhere(places, inputs.platform, inputs.profile),
         homes,
         aliases,
         jobserver: pipe(&kept, &mut resolver),

@@ -1,6 +1,7 @@
 //! Paths without links, and the links that were on the way.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -17,10 +18,11 @@ const MOST_LINKS: usize = 40;
 #[derive(Debug, Default)]
 pub struct Resolver {
     links: BTreeSet<Link>,
-    seen: HashMap<PathBuf, Entry>,
+    /// By the text of a path whose folder has no link in it; a path itself takes long to be hashed.
+    seen: HashMap<OsString, Entry>,
 }
 
-/// What there is under a path whose folder has no link in it.
+/// What there is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {
     Link(PathBuf),
@@ -39,6 +41,9 @@ impl Resolver {
     pub fn resolve(&mut self, path: &Path) -> Option<PathBuf> {
         if !path.is_absolute() {
             return None;
+        }
+        if self.has_known_folder(path) && !matches!(self.look(path), Entry::Link(_)) {
+            return Some(path.to_owned());
         }
         let mut resolved = PathBuf::new();
         let mut pending: Vec<PathBuf> = components(path);
@@ -71,19 +76,32 @@ impl Resolver {
         Some(resolved)
     }
 
+    /// Is it a plain name in a folder that was looked at, and so has no link in its path?
+    fn has_known_folder(&self, path: &Path) -> bool {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let Some(folder) = path.parent() else {
+            return false;
+        };
+        let plain = path
+            .file_name()
+            .is_some_and(|name| folder.as_os_str().len() + 1 + name.len() == bytes.len());
+        let known = self.seen.get(folder.as_os_str());
+        plain && matches!(known, Some(Entry::Other | Entry::Nothing))
+    }
+
     fn look(&mut self, path: &Path) -> Entry {
-        if let Some(entry) = self.seen.get(path) {
+        if let Some(entry) = self.seen.get(path.as_os_str()) {
             return entry.clone();
         }
         let nowhere = path
             .parent()
-            .is_some_and(|folder| self.seen.get(folder) == Some(&Entry::Nothing));
+            .is_some_and(|folder| self.seen.get(folder.as_os_str()) == Some(&Entry::Nothing));
         let entry = if nowhere {
             Entry::Nothing
         } else {
             Entry::at(path)
         };
-        self.seen.insert(path.to_owned(), entry.clone());
+        self.seen.insert(path.into(), entry.clone());
         entry
     }
 
@@ -145,6 +163,35 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_known_folder_hides_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(root.join("real")).unwrap();
+        symlink("real", root.join("link")).unwrap();
+        fs::write(root.join("real/file"), "").unwrap();
+        symlink("file", root.join("real/inner")).unwrap();
+        let mut resolver = Resolver::default();
+        // Each twice: the second time, all on the way is known.
+        for _ in 0..2 {
+            for (path, real) in [
+                ("real", Some("real")),
+                ("link", Some("real")),
+                ("link/file", Some("real/file")),
+                ("real/inner", Some("real/file")),
+                ("link/inner", Some("real/file")),
+                ("real/../link/./file", Some("real/file")),
+                ("real//file", Some("real/file")),
+                ("real/file/x", None),
+                ("missing/x", None),
+            ] {
+                let expected = real.map(|real| root.join(real));
+                assert_eq!(resolver.existing(&root.join(path)), expected, "{path}");
+            }
+        }
+        assert_eq!(resolver.into_links().len(), 2);
     }
 
     #[test]

@@ -6,20 +6,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Places, Resolver};
+use crate::policy::Profile;
+use crate::policy::plan::Platform;
 use crate::policy::secrets::{HOME, HOME_MACOS, SYSTEM};
 
-/// Besides those that the policy names itself; those in other people's home folders if `open`,
-/// where these are not closed.
-pub(super) fn elsewhere(places: &Places, open: bool) -> Vec<PathBuf> {
+/// Besides those that the policy names itself; those in other people's home folders where these are
+/// not closed.
+pub(super) fn elsewhere(places: &Places, platform: Platform, profile: Profile) -> Vec<PathBuf> {
     let mut found: BTreeSet<PathBuf> = host_keys().collect();
     // A sandbox asks about the file itself, not about the name by which it was reached: people keep
     // such files elsewhere and link to them. The links on the way are no business of the build's.
     let mut resolver = Resolver::default();
     let mut real = |path: &Path| resolver.existing(path);
+    let macos = match platform {
+        Platform::Linux => &[],
+        Platform::Macos => HOME_MACOS,
+    };
     // Root may read everybody's.
-    let people = open.then(people).into_iter().flatten();
+    let people = (profile == Profile::Compat)
+        .then(people)
+        .into_iter()
+        .flatten();
     for home in people.chain([places.home.clone()]) {
-        let named = HOME.iter().chain(HOME_MACOS).map(|secret| secret.path);
+        let named = HOME.iter().chain(macos).map(|secret| secret.path);
         let cargo = [".cargo/credentials", ".cargo/credentials.toml"];
         found.extend(named.chain(cargo).filter_map(|path| real(&home.join(path))));
     }
@@ -82,7 +91,7 @@ mod tests {
             cargo_home: root.join("home/.cargo"),
             rustup_home: None,
         };
-        let found = elsewhere(&places, false);
+        let found = elsewhere(&places, Platform::Linux, Profile::Strict);
         for name in ["vault/ssh", "vault/token"] {
             assert!(found.contains(&root.join(name)), "{name}: {found:?}");
         }
