@@ -136,7 +136,7 @@ pub fn prefetch(
     let project = Project::from_metadata(&json)?;
     // An empty lock file is gone before its state is remembered.
     drop(lock);
-    let remembered = Remembered::new(key, project.clone(), request.watched);
+    let remembered = Remembered::new(key, project.clone(), request.watched, request.cargo_home);
     cache::write_atomic(request.cache, &state, &remembered.to_json()?)?;
     Ok(Fetched::Project(project))
 }

@@ -3,6 +3,7 @@
 //! A no-op build must not pay for another run of cargo, so the answer is kept in the cache
 //! directory with the stamps of every file that it depends on.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -130,6 +131,10 @@ impl Stamp {
         });
         Self { path, state }
     }
+
+    fn is_current(&self) -> bool {
+        Self::of(self.path.clone()) == *self
+    }
 }
 
 /// A project as it was after the last successful `cargo fetch`.
@@ -138,15 +143,29 @@ pub struct Remembered {
     /// Everything about the call that cargo's answer depends on.
     key: String,
     stamps: Vec<Stamp>,
+    /// Folders with registries' packages: in one that is as it was, they are all still there.
+    registries: Vec<Stamp>,
     project: Project,
 }
 
 impl Remembered {
     /// `watched` are files besides the project's own whose change asks for another run.
-    pub fn new(key: String, project: Project, watched: &[PathBuf]) -> Self {
+    pub fn new(key: String, project: Project, watched: &[PathBuf], cargo_home: &Path) -> Self {
+        // cargo never changes a package there once it is unpacked (the cargo book, "Cargo Home").
+        let sources = cargo_home.join("registry/src");
+        let (unpacked, own): (Vec<_>, Vec<_>) = project
+            .manifests
+            .iter()
+            .partition(|manifest| manifest.starts_with(&sources));
+        let registries: BTreeSet<_> = unpacked
+            .into_iter()
+            .filter_map(|manifest| manifest.parent()?.parent())
+            .collect();
+        let stamp = |path: &Path| Stamp::of(path.to_owned());
+        let registries = registries.into_iter().map(stamp).collect();
         let mut paths = watched.to_vec();
         paths.push(project.workspace.join("Cargo.lock"));
-        paths.extend(project.manifests.iter().cloned());
+        paths.extend(own.into_iter().cloned());
         // A new folder beside a member may be a new member (`members = ["crates/*"]`).
         paths.extend(
             project
@@ -164,6 +183,7 @@ impl Remembered {
         Self {
             key,
             stamps: paths.into_iter().map(Stamp::of).collect(),
+            registries,
             project,
         }
     }
@@ -174,11 +194,22 @@ impl Remembered {
     pub fn recall(file: &Path, key: &str) -> Option<Project> {
         let remembered: Self = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
         let current = remembered.key == key
-            && remembered
-                .stamps
-                .iter()
-                .all(|stamp| Stamp::of(stamp.path.clone()) == *stamp);
+            && remembered.stamps.iter().all(Stamp::is_current)
+            && remembered.has_its_packages();
         current.then_some(remembered.project)
+    }
+
+    /// Are the registries' packages there? Other projects add theirs to the same folders.
+    fn has_its_packages(&self) -> bool {
+        self.registries.iter().all(|registry| {
+            registry.is_current()
+                || self
+                    .project
+                    .manifests
+                    .iter()
+                    .filter(|manifest| manifest.starts_with(&registry.path))
+                    .all(|manifest| manifest.is_file())
+        })
     }
 
     pub fn to_json(&self) -> Result<Vec<u8>> {
@@ -235,9 +266,14 @@ mod tests {
         fs::create_dir_all(manifest.parent().unwrap()).unwrap();
         fs::write(&manifest, "one").unwrap();
         let watched = root.join("rust-toolchain.toml");
+        let home = folder.path().join("cargo");
+        let registry = home.join("registry/src/index");
+        let unpacked = registry.join("b-1.0.0/Cargo.toml");
+        fs::create_dir_all(unpacked.parent().unwrap()).unwrap();
+        fs::write(&unpacked, "").unwrap();
         let project = Project {
             workspace: root.clone(),
-            manifests: vec![manifest.clone()],
+            manifests: vec![unpacked.clone(), manifest.clone()],
             build_directory: None,
         };
         let file = folder.path().join("state.json");
@@ -246,6 +282,7 @@ mod tests {
                 "key".into(),
                 project.clone(),
                 std::slice::from_ref(&watched),
+                &home,
             );
             fs::write(&file, remembered.to_json().unwrap()).unwrap();
         };
@@ -253,20 +290,27 @@ mod tests {
         assert_eq!(Remembered::recall(&file, "key"), Some(project.clone()));
         assert_eq!(Remembered::recall(&file, "other key"), None);
 
-        let changes: [&dyn Fn(); 4] = [
+        // Another project's.
+        fs::create_dir(registry.join("c-1.0.0")).unwrap();
+        assert_eq!(Remembered::recall(&file, "key"), Some(project.clone()));
+
+        let changes: [&dyn Fn(); 5] = [
             &|| fs::write(&manifest, "other").unwrap(),
             &|| fs::write(root.join("Cargo.lock"), "").unwrap(),
             &|| fs::write(&watched, "").unwrap(),
             &|| fs::create_dir(root.join("crates/b")).unwrap(),
+            &|| fs::rename(registry.join("b-1.0.0"), registry.join("d")).unwrap(),
         ];
         for (number, change) in changes.iter().enumerate() {
             change();
             assert_eq!(Remembered::recall(&file, "key"), None, "change {number}");
-            remember();
-            assert!(
-                Remembered::recall(&file, "key").is_some(),
-                "change {number}"
-            );
+            if unpacked.exists() {
+                remember();
+                assert!(
+                    Remembered::recall(&file, "key").is_some(),
+                    "change {number}"
+                );
+            }
         }
         fs::write(&file, "not JSON").unwrap();
         assert_eq!(Remembered::recall(&file, "key"), None);
