@@ -117,13 +117,12 @@ impl Build<'_> {
     pub fn run(&self, tell: &dyn Fn(&Policy, News)) -> Result<Ended> {
         self.check_tools()?;
         let cache = self.cache()?;
-        let mut folders = Folders::create(self.invocation)?;
+        let folders = Folders::create(self.invocation, Some(&cache))?;
         self.please_rustup();
         let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
         };
-        folders.leave_shared(&cache)?;
         let policy = self.prepare(&cache, &folders, &project, Cargo::Inside)?;
         tell(&policy, News::Starting);
         let run = Run {
@@ -236,7 +235,7 @@ impl Build<'_> {
     ) -> Result<std::result::Result<Vec<(OsString, OsString)>, Ended>> {
         Tools::check(self.config)?;
         let cache = self.cache()?;
-        let folders = Folders::create(self.invocation)?;
+        let folders = Folders::create(self.invocation, None)?;
         let project = match self.project(&cache, &folders)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(Err(ended)),
@@ -246,7 +245,7 @@ impl Build<'_> {
         let program = &self.invocation.executable;
         let mut variables = Tools::install(&cache, program, self.config)?.variables(program);
         let keep = self.settings.keep_environment.clone();
-        let temporary = folders.root.path().parent().unwrap_or(Path::new("/tmp"));
+        let temporary = folders.root().parent().unwrap_or(Path::new("/tmp"));
         let mut session = Session::new(
             policy,
             self.options.limits,
@@ -270,7 +269,7 @@ impl Build<'_> {
     /// The policy of the build, without running it; nothing is fetched.
     pub fn explain(&self, platform: Platform) -> Result<Result<Policy, Ended>> {
         let cache = self.cache()?;
-        let folders = Folders::create(self.invocation)?;
+        let folders = Folders::create(self.invocation, None)?;
         Ok(match self.fetch(&cache, &folders, true)? {
             Fetched::Project(project) => {
                 Ok(self.policy(platform, &cache, &folders, &project, Cargo::Inside)?)
@@ -518,7 +517,7 @@ impl Build<'_> {
         } else {
             cache::write_atomic(cache, &file, record.as_bytes())?
         };
-        let scratch = folders.root.path().join(run.name);
+        let scratch = folders.root().join(run.name);
         let mut environment = environment(self.invocation, policy);
         let mut cargo = self.cargo.to_owned();
         if run.direct {

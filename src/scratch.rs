@@ -5,12 +5,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::sandbox::files;
+use crate::sandbox::files::{self, Found};
 
 /// What the names of temporary folders begin with.
 pub const TEMPORARY: &str = "sandboxed-cargo.";
@@ -46,6 +46,118 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         remove(self.path());
     }
+}
+
+/// A folder of ours that stays for the next build, unless this one touched it: on a disk it takes
+/// longer to make and remove a few folders than to do all else before cargo starts.
+#[derive(Debug)]
+pub struct Kept {
+    path: PathBuf,
+    /// Tells others that somebody uses it.
+    _in_use: File,
+    /// How its folders were at first.
+    found: Vec<Found>,
+}
+
+/// What is in a [`Kept`] folder, in folders and with modes of its own: nothing.
+const KEPT: [(&str, u32); 5] = [
+    ("", 0o700),
+    ("tmp", 0o700),
+    ("build", 0o700),
+    ("build/tmp", 0o1777),
+    ("build/var-tmp", 0o1777),
+];
+
+/// What the names of [`Kept`] folders begin with. [`sweep`] is not for them.
+const KEPT_NAME: &str = "temporary-";
+
+/// How many there may be in one place.
+const MOST_KEPT: usize = 16;
+
+impl Kept {
+    /// One that nobody uses; `None` if there is none.
+    pub fn take(parent: &Path) -> io::Result<Option<Self>> {
+        for number in 0..MOST_KEPT {
+            let taken = Self::at(&parent.join(format!("{KEPT_NAME}{number}")))?;
+            if taken.is_some() {
+                return Ok(taken);
+            }
+        }
+        Ok(None)
+    }
+
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        // A second time, where the first one found what a killed process left.
+        for _ in 0..2 {
+            match fs::create_dir(path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            let in_use = File::open(path)?;
+            // Another may have removed it since.
+            let is_there = || {
+                let there = fs::symlink_metadata(path)?;
+                Ok::<_, io::Error>(files::same(&there, &in_use.metadata()?))
+            };
+            if !files::is_unused(&in_use) || !is_there().unwrap_or(false) {
+                return Ok(None);
+            }
+            let is_new = fs::read_dir(path)?.next().is_none();
+            if is_new {
+                make(path)?;
+            }
+            if let Some(found) = look(path) {
+                return Ok(Some(Self {
+                    path: path.to_owned(),
+                    _in_use: in_use,
+                    found,
+                }));
+            }
+            remove(path);
+        }
+        Ok(None)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if look(&self.path).as_ref() != Some(&self.found) {
+            remove(&self.path);
+        }
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    for (name, mode) in KEPT {
+        let folder = path.join(name);
+        if !name.is_empty() {
+            fs::create_dir(&folder)?;
+        }
+        files::set_mode(&folder, mode)?;
+    }
+    Ok(())
+}
+
+/// How the folders are; `None` if they are not empty, or not as they are made.
+fn look(path: &Path) -> Option<Vec<Found>> {
+    let mut found = Vec::new();
+    for (name, mode) in KEPT {
+        let folder = path.join(name);
+        let metadata = fs::symlink_metadata(&folder).ok()?;
+        found.push(files::own_folder(&metadata, mode)?);
+        for entry in fs::read_dir(&folder).ok()? {
+            let path = Path::new(name).join(entry.ok()?.file_name());
+            if !KEPT.iter().any(|(name, _)| path == Path::new(name)) {
+                return None;
+            }
+        }
+    }
+    Some(found)
 }
 
 /// Removes what processes that were killed left in a folder.
@@ -121,6 +233,91 @@ mod tests {
         assert_eq!(left, ["outside"]);
         let mode = fs::metadata(outside).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o500);
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let mut names: Vec<_> = entries
+            .map(|entry| name(entry).into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_was_not_touched_stays_and_is_used_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = Kept::take(parent.path()).unwrap().unwrap();
+        let found = first.found.clone();
+        assert_eq!(names(first.path()), ["build", "tmp"]);
+        // Used by somebody else.
+        let second = Kept::take(parent.path()).unwrap().unwrap();
+        assert_ne!(first.path(), second.path());
+        drop((first, second));
+        assert_eq!(names(parent.path()), ["temporary-0", "temporary-1"]);
+        let again = Kept::take(parent.path()).unwrap().unwrap();
+        assert_eq!(again.found, found);
+    }
+
+    #[test]
+    fn what_a_build_touched_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let touched: [(&str, &dyn Fn(&Path)); 6] = [
+            ("a file", &|folder| {
+                fs::write(folder.join("tmp/x"), "").unwrap()
+            }),
+            ("a file that was", &|folder| {
+                let path = folder.join("build/tmp/x");
+                fs::write(&path, "").unwrap();
+                fs::remove_file(path).unwrap();
+            }),
+            ("a folder", &|folder| {
+                fs::create_dir(folder.join("fetch-1")).unwrap();
+            }),
+            ("a mode", &|folder| {
+                files::set_mode(&folder.join("build/var-tmp"), 0o755).unwrap();
+            }),
+            ("a time", &|folder| {
+                let file = File::open(folder.join("tmp")).unwrap();
+                file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            }),
+            ("a closed folder", &|folder| closed(&folder.join("tmp"))),
+        ];
+        for (what, touch) in touched {
+            let kept = Kept::take(parent.path()).unwrap().unwrap();
+            // The clock of a file system ticks a few hundred times a second.
+            std::thread::sleep(Duration::from_millis(20));
+            touch(kept.path());
+            drop(kept);
+            assert!(names(parent.path()).is_empty(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_a_killed_build_left_is_not_used() {
+        let parent = tempfile::tempdir().unwrap();
+        let left: [&dyn Fn(&Path); 3] = [
+            &|folder| closed(&folder.join("tmp")),
+            &|folder| files::set_mode(&folder.join("tmp"), 0o777).unwrap(),
+            &|folder| {
+                let path = folder.join("build/tmp");
+                fs::remove_dir(&path).unwrap();
+                symlink("/tmp", path).unwrap();
+            },
+        ];
+        for leave in left {
+            let path = parent.path().join("temporary-0");
+            fs::create_dir_all(&path).unwrap();
+            if look(&path).is_none() {
+                make(&path).unwrap();
+            }
+            leave(&path);
+            let next = Kept::take(parent.path()).unwrap().unwrap();
+            assert_eq!(next.path(), path);
+            assert!(look(&path).is_some());
+            drop(next);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Folders of ours for one run.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,62 +10,79 @@ use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::plan::Platform;
 use crate::sandbox;
-use crate::scratch::{self, Scratch};
+use crate::scratch::{self, Kept, Scratch};
 
-/// Our own folder for one run; removed at its end with all that is in it.
+/// Our own folder for one run, with nothing in it before and after.
 #[derive(Debug)]
 pub(super) struct Folders {
-    pub(super) root: Scratch,
+    root: Root,
     pub(super) temporary: PathBuf,
-    /// Holds that, where it is not in `root`.
-    aside: Option<Scratch>,
+}
+
+#[derive(Debug)]
+enum Root {
+    /// Removed at the end.
+    Own(Scratch),
+    Kept(Kept),
 }
 
 impl Folders {
-    pub(super) fn create(invocation: &Invocation) -> Result<Self> {
+    /// `aside` is where it is made if it would lie in a folder for everybody's temporary files, and
+    /// units may use such: they could change each other's there.
+    pub(super) fn create(invocation: &Invocation, aside: Option<&Path>) -> Result<Self> {
         let parent = invocation
             .variable("TMPDIR")
             .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        let unusable = |error: std::io::Error| {
+        let unusable = |error: io::Error| {
             Failure::new(format!(
                 "cannot make a temporary folder in `{}`: {error}",
                 parent.display()
             ))
             .help("set `TMPDIR` to a folder that exists and that you may write")
         };
-        let root = fs::canonicalize(&parent)
-            .and_then(|parent| {
-                scratch::sweep(&parent, scratch::TEMPORARY);
-                // Without the name that it could not make.
-                Scratch::create(&parent, scratch::TEMPORARY).map_err(|error| error.kind().into())
-            })
-            .map_err(unusable)?;
+        let real = fs::canonicalize(&parent).map_err(unusable)?;
+        let root = match aside.filter(|_| is_shared(&real)) {
+            Some(cache) => Root::aside(cache).with_context(|| {
+                format!("failed to make a temporary folder in `{}`", cache.display())
+            })?,
+            // Without the name that it could not make.
+            None => Root::own(&real).map_err(|error| unusable(error.kind().into()))?,
+        };
         let temporary = root.path().join("tmp");
-        fs::create_dir(&temporary)
-            .with_context(|| format!("failed to create `{}`", temporary.display()))?;
-        Ok(Self {
-            root,
-            temporary,
-            aside: None,
-        })
+        if matches!(root, Root::Own(_)) {
+            fs::create_dir(&temporary)
+                .with_context(|| format!("failed to create `{}`", temporary.display()))?;
+        }
+        Ok(Self { root, temporary })
     }
 
-    /// Where units may use the folders for everybody's temporary files, `TMPDIR` cannot lie in one:
-    /// they could change each other's there.
-    pub(super) fn leave_shared(&mut self, cache: &Path) -> Result<()> {
-        let is_shared = scratch::SHARED
-            .iter()
-            .filter_map(|folder| fs::canonicalize(folder).ok())
-            .any(|folder| self.temporary.starts_with(folder));
-        if sandbox::PLATFORM != Platform::Linux || !is_shared {
-            return Ok(());
-        }
-        scratch::sweep(cache, scratch::TEMPORARY);
-        let aside = Scratch::create(cache, scratch::TEMPORARY).with_context(|| {
-            format!("failed to make a temporary folder in `{}`", cache.display())
-        })?;
-        aside.path().clone_into(&mut self.temporary);
-        self.aside = Some(aside);
-        Ok(())
+    pub(super) fn root(&self) -> &Path {
+        self.root.path()
     }
+}
+
+impl Root {
+    fn own(parent: &Path) -> io::Result<Self> {
+        scratch::sweep(parent, scratch::TEMPORARY);
+        Scratch::create(parent, scratch::TEMPORARY).map(Self::Own)
+    }
+
+    fn aside(cache: &Path) -> io::Result<Self> {
+        Kept::take(cache)?.map_or_else(|| Self::own(cache), |kept| Ok(Self::Kept(kept)))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Kept(folder) => folder.path(),
+        }
+    }
+}
+
+fn is_shared(folder: &Path) -> bool {
+    sandbox::PLATFORM == Platform::Linux
+        && scratch::SHARED
+            .iter()
+            .filter_map(|shared| fs::canonicalize(shared).ok())
+            .any(|shared| folder.starts_with(shared))
 }

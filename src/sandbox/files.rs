@@ -2,16 +2,17 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
-    listen_abstract, make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular,
-    pipe, place, program_permissions, same, symlink, with_usual_mode,
+    Found, Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program,
+    is_unused, listen_abstract, make_accessible, mark_in_use, names, open_folder, open_pipes,
+    open_regular, own_folder, pipe, place, program_permissions, same, set_mode, symlink,
+    with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program, is_unused,
-    make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular, pipe, place,
-    program_permissions, same, symlink, with_usual_mode,
+    Found, Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program,
+    is_unused, make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular,
+    own_folder, pipe, place, program_permissions, same, set_mode, symlink, with_usual_mode,
 };
 
 #[cfg(unix)]
@@ -169,6 +170,30 @@ mod unix {
         (one.dev(), one.ino()) == (other.dev(), other.ino())
     }
 
+    /// What tells two states of a folder apart: which one it is, and when something in it, or any of
+    /// its attributes, last changed, which nobody can set (`st_ctime`, inode(7)).
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Found {
+        folder: (u64, u64),
+        changed: (i64, i64),
+    }
+
+    /// `None` for what is no folder of this user's with this mode.
+    pub fn own_folder(metadata: &Metadata, mode: u32) -> Option<Found> {
+        // SAFETY: always safe.
+        let user = unsafe { libc::geteuid() };
+        let is_ours = metadata.uid() == user && metadata.mode() & 0o7777 == mode;
+        (is_ours && metadata.is_dir()).then(|| Found {
+            folder: (metadata.dev(), metadata.ino()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// With this mode, whatever the umask is.
+    pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(mode))
+    }
+
     /// For a program of ours in place of another one: who may execute it is the same, but it runs
     /// as whoever starts it, and its owner can tell what it is.
     pub fn program_permissions(like: &Metadata) -> Permissions {
@@ -308,6 +333,17 @@ mod elsewhere {
 
     pub fn same(_: &Metadata, _: &Metadata) -> bool {
         false
+    }
+
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Found;
+
+    pub fn own_folder(_: &Metadata, _: u32) -> Option<Found> {
+        None
+    }
+
+    pub fn set_mode(_: &Path, _: u32) -> io::Result<()> {
+        Ok(())
     }
 
     pub fn program_permissions(like: &Metadata) -> Permissions {
