@@ -142,11 +142,17 @@ pub fn write_atomic(directory: &Path, name: &str, contents: &[u8]) -> anyhow::Re
     write(directory, name, contents, false)
 }
 
-/// The same for what nobody depends on: for a moment readers may find no file.
+/// The same for what nobody depends on: for a moment readers may find no file. One that has these
+/// contents stays as it is.
 ///
 /// Much faster on ext4, which writes a file out at once when it replaces another (`auto_da_alloc`,
 /// ext4(5)).
 pub fn write_record(directory: &Path, name: &str, contents: &[u8]) -> anyhow::Result<PathBuf> {
+    let path = directory.join(name);
+    let is_file = || fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+    if is_file() && fs::read(&path).is_ok_and(|found| found == contents) {
+        return Ok(path);
+    }
     write(directory, name, contents, true)
 }
 
