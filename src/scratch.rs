@@ -262,10 +262,11 @@ mod tests {
 
     #[test]
     fn what_a_build_touched_goes() {
+        type Touch<'a> = (&'a str, &'a dyn Fn(&Path));
         let parent = tempfile::tempdir().unwrap();
-        let touched: [(&str, &dyn Fn(&Path)); 6] = [
+        let touched: [Touch<'_>; 6] = [
             ("a file", &|folder| {
-                fs::write(folder.join("tmp/x"), "").unwrap()
+                fs::write(folder.join("tmp/x"), "").unwrap();
             }),
             ("a file that was", &|folder| {
                 let path = folder.join("build/tmp/x");

@@ -73,7 +73,7 @@ pub(super) fn exposed(policy: &Policy) -> Vec<&Path> {
 /// A domain for one program inside that of [`restrict`], which decides about all else: it writes
 /// in these folders only, makes nothing but files and folders in `shared`, and signals nobody
 /// outside.
-pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<OwnedFd> {
+pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<Ruleset> {
     let version = usable_version(None).context("failed to ask for the Landlock version")?;
     let write = Access::write(version);
     let mut rules = Rules::new(
@@ -94,7 +94,7 @@ pub(super) fn unit(writable: &[&Path], shared: Option<&Path>) -> Result<OwnedFd>
     for device in ["/dev/null", "/dev/zero", "/dev/full"] {
         rules.allow(Path::new(device), Access::WRITE_FILE)?;
     }
-    Ok(rules.ruleset.into())
+    Ok(rules.ruleset)
 }
 
 struct Rules {

@@ -158,18 +158,6 @@ impl Ruleset {
     }
 }
 
-impl From<OwnedFd> for Ruleset {
-    fn from(fd: OwnedFd) -> Self {
-        Self(fd)
-    }
-}
-
-impl From<Ruleset> for OwnedFd {
-    fn from(ruleset: Ruleset) -> Self {
-        ruleset.0
-    }
-}
-
 /// The Landlock version of this kernel; the error tells one without it (`ENOSYS`) from one that has
 /// it switched off (`EOPNOTSUPP`), and from a container's filter (`EPERM`, or what that likes).
 pub(super) fn version() -> io::Result<i32> {

@@ -2,8 +2,6 @@
 //! the whole sandbox for this program alone.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -161,19 +159,9 @@ fn confined(unit: &Unit<'_>) -> Result<Command> {
     let confine = move || {
         let places: Vec<&Path> = writable.iter().map(PathBuf::as_path).collect();
         narrow::narrow(&places, part.as_deref().unwrap_or_default())?;
-        enter(&domain)
+        domain.restrict_self()
     };
     // SAFETY: this process has one thread, so that the closure may even allocate.
     unsafe { command.pre_exec(confine) };
     Ok(command)
-}
-
-fn enter(domain: &OwnedFd) -> io::Result<()> {
-    // SAFETY: takes a descriptor, which is open, and flags (landlock_restrict_self(2)).
-    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, domain.as_raw_fd(), 0) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
