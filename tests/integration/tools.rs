@@ -63,6 +63,9 @@ pub(crate) fn package() -> Project {
     project
 }
 
+/// Where a build has its temporary folders, which stay as long as they are empty.
+pub(crate) const TEMPORARY: &str = "/.perry-cache/temporary-";
+
 /// Every path below a folder, but for what a build that ran may leave.
 pub(crate) fn listing(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -74,6 +77,9 @@ pub(crate) fn listing(folder: &Path) -> Vec<PathBuf> {
         for entry in entries.flatten() {
             if entry.file_type().unwrap().is_dir() {
                 pending.push(entry.path());
+                if entry.path().display().to_string().contains(TEMPORARY) {
+                    continue;
+                }
             }
             found.push(entry.path().strip_prefix(folder).unwrap().to_owned());
         }

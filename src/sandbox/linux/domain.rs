@@ -56,7 +56,7 @@ pub(super) fn restrict(
     rules
         .ruleset
         .restrict_self()
-        .context("the kernel refuses to enforce Landlock")
+        .context("failed to restrict the calling thread")
 }
 
 /// The hidden paths that a rule has to leave out. For one file of `/etc` all others are named one

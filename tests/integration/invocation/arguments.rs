@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::Way;
 use crate::support::command::Finished;
 use crate::support::toolchain;
-use crate::tools::{WithStandIn as _, package, search_path};
+use crate::tools::{TEMPORARY, WithStandIn as _, package, search_path};
 
 /// The lines of the stand-in that begin with this word, without it.
 fn told<'a>(finished: &'a Finished, word: &str) -> Vec<&'a [u8]> {
@@ -198,7 +198,7 @@ fn the_environment_arrives() {
             expected.extend(secret.map(|name| (name.into(), Some("x".into()))));
         }
         expected.sort();
-        let is_ours = |line: &[u8]| line.windows(17).any(|part| part == b"/sandboxed-cargo.");
+        let is_ours = |line: &[u8]| String::from_utf8_lossy(line).contains(TEMPORARY);
         let found: Vec<_> = told(&finished, "variable")
             .into_iter()
             .filter(|line| {
