@@ -48,37 +48,57 @@ impl Drop for Scratch {
     }
 }
 
-/// A folder of ours that stays for the next build, unless this one touched it: on a disk it takes
-/// longer to make and remove a few folders than to do all else before cargo starts.
+/// A folder of ours that stays for the next one who wants such, unless something is left in it: on a
+/// disk it takes longer to make and remove a few folders than to do all else before cargo starts.
 #[derive(Debug)]
 pub struct Kept {
     path: PathBuf,
     /// Tells others that somebody uses it.
     _in_use: File,
+    shape: &'static Shape,
     /// How its folders were at first.
     found: Vec<Found>,
 }
 
-/// What is in a [`Kept`] folder, in folders and with modes of its own: nothing.
-const KEPT: [(&str, u32); 5] = [
-    ("", 0o700),
-    ("tmp", 0o700),
-    ("build", 0o700),
-    ("build/tmp", 0o1777),
-    ("build/var-tmp", 0o1777),
-];
+/// What is in a [`Kept`] folder: folders, and nothing else.
+#[derive(Debug)]
+pub struct Shape {
+    /// With their modes; the first one is the folder itself.
+    folders: &'static [(&'static str, u32)],
+    /// Does it go as soon as anything in it, or any attribute, was changed, even back?
+    goes_if_touched: bool,
+}
+
+/// The folders of a build: its `TMPDIR`, and what stands at `/tmp` and `/var/tmp` in it.
+pub const OF_BUILD: Shape = Shape {
+    folders: &[
+        ("", 0o700),
+        ("tmp", 0o700),
+        ("build", 0o700),
+        ("build/tmp", 0o1777),
+        ("build/var-tmp", 0o1777),
+    ],
+    goes_if_touched: true,
+};
+
+/// The `TMPDIR` of a unit, which rustc always uses.
+pub const OF_UNIT: Shape = Shape {
+    folders: &[("", 0o700)],
+    goes_if_touched: false,
+};
 
 /// What the names of [`Kept`] folders begin with. [`sweep`] is not for them.
 const KEPT_NAME: &str = "temporary-";
 
 /// How many there may be in one place.
-const MOST_KEPT: usize = 16;
+const MOST_KEPT: usize = 64;
 
 impl Kept {
     /// One that nobody uses; `None` if there is none.
-    pub fn take(parent: &Path) -> io::Result<Option<Self>> {
+    pub fn take(parent: &Path, shape: &'static Shape) -> io::Result<Option<Self>> {
         for number in 0..MOST_KEPT {
-            let taken = Self::at(&parent.join(format!("{KEPT_NAME}{number}")))?;
+            let path = parent.join(format!("{KEPT_NAME}{number}"));
+            let taken = Self::at(&path, shape)?;
             if taken.is_some() {
                 return Ok(taken);
             }
@@ -86,15 +106,20 @@ impl Kept {
         Ok(None)
     }
 
-    fn at(path: &Path) -> io::Result<Option<Self>> {
+    fn at(path: &Path, shape: &'static Shape) -> io::Result<Option<Self>> {
         // A second time, where the first one found what a killed process left.
         for _ in 0..2 {
-            match fs::create_dir(path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-            let in_use = File::open(path)?;
+            let in_use = match File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    match fs::create_dir(path) {
+                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                            return Err(error);
+                        }
+                        _ => File::open(path)?,
+                    }
+                }
+                opened => opened?,
+            };
             // Another may have removed it since.
             let is_there = || {
                 let there = fs::symlink_metadata(path)?;
@@ -103,14 +128,16 @@ impl Kept {
             if !files::is_unused(&in_use) || !is_there().unwrap_or(false) {
                 return Ok(None);
             }
-            let is_new = fs::read_dir(path)?.next().is_none();
-            if is_new {
-                make(path)?;
+            let mut found = shape.look(path);
+            if found.is_none() && fs::read_dir(path)?.next().is_none() {
+                shape.make(path)?;
+                found = shape.look(path);
             }
-            if let Some(found) = look(path) {
+            if let Some(found) = found {
                 return Ok(Some(Self {
                     path: path.to_owned(),
                     _in_use: in_use,
+                    shape,
                     found,
                 }));
             }
@@ -126,38 +153,75 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if look(&self.path).as_ref() != Some(&self.found) {
+        let stays = match self.shape.look(&self.path) {
+            Some(found) => found == self.found || !self.shape.goes_if_touched,
+            None => false,
+        };
+        if !stays {
             remove(&self.path);
         }
     }
 }
 
-fn make(path: &Path) -> io::Result<()> {
-    for (name, mode) in KEPT {
-        let folder = path.join(name);
-        if !name.is_empty() {
-            fs::create_dir(&folder)?;
+impl Shape {
+    fn make(&self, path: &Path) -> io::Result<()> {
+        for (name, mode) in self.folders {
+            let folder = path.join(name);
+            if !name.is_empty() {
+                fs::create_dir(&folder)?;
+            }
+            files::set_mode(&folder, *mode)?;
         }
-        files::set_mode(&folder, mode)?;
+        Ok(())
     }
-    Ok(())
-}
 
-/// How the folders are; `None` if they are not empty, or not as they are made.
-fn look(path: &Path) -> Option<Vec<Found>> {
-    let mut found = Vec::new();
-    for (name, mode) in KEPT {
-        let folder = path.join(name);
-        let metadata = fs::symlink_metadata(&folder).ok()?;
-        found.push(files::own_folder(&metadata, mode)?);
-        for entry in fs::read_dir(&folder).ok()? {
-            let path = Path::new(name).join(entry.ok()?.file_name());
-            if !KEPT.iter().any(|(name, _)| path == Path::new(name)) {
-                return None;
+    /// How the folders are; `None` if they are not empty, or not as they are made.
+    fn look(&self, path: &Path) -> Option<Vec<Found>> {
+        let mut found = Vec::new();
+        for (name, mode) in self.folders {
+            let folder = path.join(name);
+            let metadata = fs::symlink_metadata(&folder).ok()?;
+            found.push(files::own_folder(&metadata, *mode)?);
+            for entry in fs::read_dir(&folder).ok()? {
+                let path = Path::new(name).join(entry.ok()?.file_name());
+                if !self.folders.iter().any(|(name, _)| path == Path::new(name)) {
+                    return None;
+                }
             }
         }
+        Some(found)
     }
-    Some(found)
+}
+
+/// A folder for one run.
+#[derive(Debug)]
+pub enum Temporary {
+    /// Removed at the end.
+    Own(Scratch),
+    Kept(Kept),
+}
+
+impl Temporary {
+    /// With what processes that were killed left there removed.
+    pub fn own(parent: &Path) -> io::Result<Self> {
+        sweep(parent, TEMPORARY);
+        Scratch::create(parent, TEMPORARY).map(Self::Own)
+    }
+
+    /// One that stays, as long as there are not too many.
+    pub fn kept(parent: &Path, shape: &'static Shape) -> io::Result<Self> {
+        Ok(match Kept::take(parent, shape)? {
+            Some(kept) => Self::Kept(kept),
+            None => Self::Own(Scratch::create(parent, TEMPORARY)?),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Kept(folder) => folder.path(),
+        }
+    }
 }
 
 /// Removes what processes that were killed left in a folder.
@@ -202,7 +266,7 @@ fn remove(path: &Path) {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     use std::time::SystemTime;
 
     use super::*;
@@ -248,15 +312,15 @@ mod tests {
     #[test]
     fn what_was_not_touched_stays_and_is_used_again() {
         let parent = tempfile::tempdir().unwrap();
-        let first = Kept::take(parent.path()).unwrap().unwrap();
+        let first = Kept::take(parent.path(), &OF_BUILD).unwrap().unwrap();
         let found = first.found.clone();
         assert_eq!(names(first.path()), ["build", "tmp"]);
         // Used by somebody else.
-        let second = Kept::take(parent.path()).unwrap().unwrap();
+        let second = Kept::take(parent.path(), &OF_BUILD).unwrap().unwrap();
         assert_ne!(first.path(), second.path());
         drop((first, second));
         assert_eq!(names(parent.path()), ["temporary-0", "temporary-1"]);
-        let again = Kept::take(parent.path()).unwrap().unwrap();
+        let again = Kept::take(parent.path(), &OF_BUILD).unwrap().unwrap();
         assert_eq!(again.found, found);
     }
 
@@ -286,13 +350,29 @@ mod tests {
             ("a closed folder", &|folder| closed(&folder.join("tmp"))),
         ];
         for (what, touch) in touched {
-            let kept = Kept::take(parent.path()).unwrap().unwrap();
+            let kept = Kept::take(parent.path(), &OF_BUILD).unwrap().unwrap();
             // The clock of a file system ticks a few hundred times a second.
             std::thread::sleep(Duration::from_millis(20));
             touch(kept.path());
             drop(kept);
             assert!(names(parent.path()).is_empty(), "{what}");
         }
+    }
+
+    #[test]
+    fn what_a_unit_emptied_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let take = || Kept::take(parent.path(), &OF_UNIT).unwrap().unwrap();
+        let kept = take();
+        let number = fs::metadata(kept.path()).unwrap().ino();
+        fs::create_dir(kept.path().join("rustc")).unwrap();
+        fs::remove_dir(kept.path().join("rustc")).unwrap();
+        drop(kept);
+        let again = take();
+        assert_eq!(fs::metadata(again.path()).unwrap().ino(), number);
+        fs::write(again.path().join("x"), "").unwrap();
+        drop(again);
+        assert!(names(parent.path()).is_empty());
     }
 
     #[test]
@@ -310,13 +390,13 @@ mod tests {
         for leave in left {
             let path = parent.path().join("temporary-0");
             fs::create_dir_all(&path).unwrap();
-            if look(&path).is_none() {
-                make(&path).unwrap();
+            if OF_BUILD.look(&path).is_none() {
+                OF_BUILD.make(&path).unwrap();
             }
             leave(&path);
-            let next = Kept::take(parent.path()).unwrap().unwrap();
+            let next = Kept::take(parent.path(), &OF_BUILD).unwrap().unwrap();
             assert_eq!(next.path(), path);
-            assert!(look(&path).is_some());
+            assert!(OF_BUILD.look(&path).is_some());
             drop(next);
         }
     }

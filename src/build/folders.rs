@@ -10,20 +10,13 @@ use crate::error::Failure;
 use crate::invocation::Invocation;
 use crate::policy::plan::Platform;
 use crate::sandbox;
-use crate::scratch::{self, Kept, Scratch};
+use crate::scratch::{self, Temporary};
 
 /// Our own folder for one run, with nothing in it before and after.
 #[derive(Debug)]
 pub(super) struct Folders {
-    root: Root,
+    root: Temporary,
     pub(super) temporary: PathBuf,
-}
-
-#[derive(Debug)]
-enum Root {
-    /// Removed at the end.
-    Own(Scratch),
-    Kept(Kept),
 }
 
 impl Folders {
@@ -42,14 +35,17 @@ impl Folders {
         };
         let real = fs::canonicalize(&parent).map_err(unusable)?;
         let root = match aside.filter(|_| is_shared(&real)) {
-            Some(cache) => Root::aside(cache).with_context(|| {
-                format!("failed to make a temporary folder in `{}`", cache.display())
-            })?,
+            Some(cache) => {
+                scratch::sweep(cache, scratch::TEMPORARY);
+                Temporary::kept(cache, &scratch::OF_BUILD).with_context(|| {
+                    format!("failed to make a temporary folder in `{}`", cache.display())
+                })?
+            }
             // Without the name that it could not make.
-            None => Root::own(&real).map_err(|error| unusable(error.kind().into()))?,
+            None => Temporary::own(&real).map_err(|error| unusable(error.kind().into()))?,
         };
         let temporary = root.path().join("tmp");
-        if matches!(root, Root::Own(_)) {
+        if matches!(root, Temporary::Own(_)) {
             fs::create_dir(&temporary)
                 .with_context(|| format!("failed to create `{}`", temporary.display()))?;
         }
@@ -58,24 +54,6 @@ impl Folders {
 
     pub(super) fn root(&self) -> &Path {
         self.root.path()
-    }
-}
-
-impl Root {
-    fn own(parent: &Path) -> io::Result<Self> {
-        scratch::sweep(parent, scratch::TEMPORARY);
-        Scratch::create(parent, scratch::TEMPORARY).map(Self::Own)
-    }
-
-    fn aside(cache: &Path) -> io::Result<Self> {
-        Kept::take(cache)?.map_or_else(|| Self::own(cache), |kept| Ok(Self::Kept(kept)))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Own(folder) => folder.path(),
-            Self::Kept(folder) => folder.path(),
-        }
     }
 }
 

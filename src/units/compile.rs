@@ -69,7 +69,7 @@ impl<'a> Call<'a> {
             line: RustcLine::parse(&expanded)?,
             in_file_after,
             kind,
-            own: Confinement::find(invocation, parent)?,
+            own: Confinement::find(invocation, parent, true)?,
         })
     }
 

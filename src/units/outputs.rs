@@ -79,9 +79,13 @@ impl Outputs {
             if !fs::symlink_metadata(&staged)?.is_file() {
                 return Err(io::Error::other("it is not a regular file"));
             }
-            // Not `persist`, which would forget it: of two names of one file, as incremental
-            // compilation leaves them, rename(2) keeps both.
-            fs::rename(&staged, self.place(name))
+            fs::rename(&staged, self.place(name))?;
+            // Of two names of one file, as incremental compilation leaves them, rename(2) keeps both.
+            // Nearly always it is gone, and a try to remove it is told to the supervisor.
+            if fs::symlink_metadata(&staged).is_err() {
+                let _ = staged.keep();
+            }
+            Ok(())
         };
         show().with_context(|| format!("failed to deliver `{}`", self.place(name).display()))?;
         Ok(self.place(name))
@@ -104,7 +108,13 @@ impl Outputs {
     fn deliver(&self, name: &OsStr) -> Result<()> {
         let path = self.place(name);
         let deliver = || -> io::Result<()> {
-            fs::rename(self.private().join(name), &path)?;
+            let made = self.private().join(name);
+            let (found, shown) = (fs::symlink_metadata(&made)?, fs::symlink_metadata(&path));
+            if found.is_file() && shown.is_ok_and(|shown| files::same(&found, &shown)) {
+                // Its other name goes with the folder.
+                return Ok(());
+            }
+            fs::rename(made, &path)?;
             if !fs::symlink_metadata(&path)?.is_file() {
                 fs::remove_file(&path)?;
                 return Err(io::Error::other("it is not a regular file"));

@@ -19,7 +19,7 @@ pub(super) fn run(invocation: &Invocation, parent: Option<i32>) -> Result<Ended>
         .map(|path| invocation.resolve(path))
         .ok_or_else(|| anyhow!("cargo set no `OUT_DIR` for a build script"))?;
     out_dirs::renew(&out)?;
-    let own = Confinement::find(invocation, parent)?;
+    let own = Confinement::find(invocation, parent, false)?;
     // `PROFILE/build/PKG-HASH/out`.
     let profile = out.ancestors().nth(3).map(Path::to_owned);
     let libraries = profile.map(|profile| vec![profile.join("deps"), profile]);

@@ -14,13 +14,13 @@ use crate::policy::{Policy, Rule, environment};
 use crate::sandbox::{
     self, Ended, Finished, Surroundings, Unit, Whole, files, jobserver, launcher,
 };
-use crate::scratch::{self, Scratch};
+use crate::scratch::{self, Scratch, Temporary};
 
 /// What a unit's box is made of, beside the unit itself.
 #[derive(Debug)]
 pub(super) struct Confinement {
     /// For the unit's temporary files.
-    temporary: Scratch,
+    temporary: Temporary,
     /// `None` inside the sandbox of the whole build.
     session: Option<Session>,
     /// Cargo, where the system tells.
@@ -29,7 +29,10 @@ pub(super) struct Confinement {
 
 impl Confinement {
     /// The kernel tells where we are, and nothing that a crate could set.
-    pub(super) fn find(invocation: &Invocation, parent: Option<i32>) -> Result<Self> {
+    ///
+    /// `waits` is false if this process may become the unit: then nobody would be left who keeps its
+    /// temporary folder from being another's.
+    pub(super) fn find(invocation: &Invocation, parent: Option<i32>, waits: bool) -> Result<Self> {
         let session = match sandbox::surroundings(None)? {
             // Somebody else's, where none can be applied inside another: it was found to be as
             // narrow, or this would have failed.
@@ -46,7 +49,13 @@ impl Confinement {
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
         let failed = || format!("failed to make a temporary folder in `{}`", place.display());
-        let temporary = Scratch::create(&place, scratch::TEMPORARY).with_context(failed)?;
+        // At its end the build removes all that is in its own.
+        let temporary = if session.is_none() && waits {
+            Temporary::kept(&place, &scratch::OF_UNIT)
+        } else {
+            Scratch::create(&place, scratch::TEMPORARY).map(Temporary::Own)
+        };
+        let temporary = temporary.with_context(failed)?;
         let own = Self {
             temporary,
             session,
