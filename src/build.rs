@@ -235,7 +235,7 @@ impl Build<'_> {
     ) -> Result<std::result::Result<Vec<(OsString, OsString)>, Ended>> {
         Tools::check(self.config)?;
         let cache = self.cache()?;
-        let folders = Folders::create(self.invocation, None)?;
+        let folders = Folders::create(self.invocation, Some(&cache))?;
         let project = match self.project(&cache, &folders)? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(Err(ended)),
@@ -245,7 +245,9 @@ impl Build<'_> {
         let program = &self.invocation.executable;
         let mut variables = Tools::install(&cache, program, self.config)?.variables(program);
         let keep = self.settings.keep_environment.clone();
-        let temporary = folders.root().parent().unwrap_or(Path::new("/tmp"));
+        // Not in a folder for everybody's temporary files: where units may write there, one could
+        // put another folder in the place of another one's.
+        let place = folders.root().parent().unwrap_or(&cache);
         let mut session = Session::new(
             policy,
             self.options.limits,
@@ -259,7 +261,7 @@ impl Build<'_> {
                 asked: false,
                 ..self.reporter()
             },
-            temporary.to_owned(),
+            (folders.of_user.clone(), place.to_owned()),
             keep,
         );
         variables.push(session.leave(&self.invocation.environment)?);

@@ -184,6 +184,10 @@ pub struct Seen {
     pub denials: Vec<Denial>,
     /// One for each unit.
     pub activities: Vec<Activity>,
+    /// How many attempts there were besides, of units that made too many different ones to keep
+    /// account of; whether they were refused is not known.
+    #[serde(default)]
+    pub omitted: Vec<(Option<Unit>, u64)>,
     /// Would there be more to tell, but that it could not be read?
     #[serde(default)]
     pub unread: bool,

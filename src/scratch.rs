@@ -11,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::sandbox::files::{self, Found};
+use crate::sandbox::removal;
 
 /// What the names of temporary folders begin with.
 pub const TEMPORARY: &str = "sandboxed-cargo.";
@@ -182,6 +183,9 @@ impl Shape {
             let folder = path.join(name);
             let metadata = fs::symlink_metadata(&folder).ok()?;
             found.push(files::own_folder(&metadata, *mode)?);
+            if files::has_attributes(&folder) {
+                return None;
+            }
             for entry in fs::read_dir(&folder).ok()? {
                 let path = Path::new(name).join(entry.ok()?.file_name());
                 if !self.folders.iter().any(|(name, _)| path == Path::new(name)) {
@@ -244,23 +248,15 @@ pub fn remove_unused(path: &Path) {
         .modified()
         .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > NEW));
     let is_unused = || File::open(path).is_ok_and(|file| files::is_unused(&file));
-    if is_old && found.is_dir() && is_unused() {
+    // Anybody may make folders with such a name in `/tmp`.
+    if is_old && found.is_dir() && files::is_ours(&found) && is_unused() {
         remove(path);
     }
 }
 
+/// What stays, where somebody else keeps it from going, the next one may remove.
 fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_ok() {
-        return;
-    }
-    let mut pending = vec![path.to_owned()];
-    while let Some(folder) = pending.pop() {
-        files::make_accessible(&folder);
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-        pending.extend(entries.filter(is_folder).map(|entry| entry.path()));
-    }
-    let _ = fs::remove_dir_all(path);
+    let _ = removal::remove_folder(path);
 }
 
 #[cfg(test)]
@@ -373,6 +369,26 @@ mod tests {
         fs::write(again.path().join("x"), "").unwrap();
         drop(again);
         assert!(names(parent.path()).is_empty());
+        let marked = take();
+        if set_attribute(marked.path()) {
+            drop(marked);
+            assert!(names(parent.path()).is_empty());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_attribute(path: &Path) -> bool {
+        let flags = rustix::fs::XattrFlags::empty();
+        let set = rustix::fs::setxattr(path, "user.x", b"y", flags);
+        if let Err(error) = set {
+            eprintln!("skipped: an attribute: {error}");
+        }
+        set.is_ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_attribute(_: &Path) -> bool {
+        false
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::scratch::{self, Temporary};
 pub(super) struct Folders {
     root: Temporary,
     pub(super) temporary: PathBuf,
+    /// The user's own, without links.
+    pub(super) of_user: PathBuf,
 }
 
 impl Folders {
@@ -49,7 +51,11 @@ impl Folders {
             fs::create_dir(&temporary)
                 .with_context(|| format!("failed to create `{}`", temporary.display()))?;
         }
-        Ok(Self { root, temporary })
+        Ok(Self {
+            root,
+            temporary,
+            of_user: real,
+        })
     }
 
     pub(super) fn root(&self) -> &Path {

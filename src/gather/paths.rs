@@ -79,7 +79,8 @@ impl Resolver {
     /// Is it a plain name in a folder that was looked at, and so has no link in its path?
     fn has_known_folder(&self, path: &Path) -> bool {
         let bytes = path.as_os_str().as_encoded_bytes();
-        let Some(folder) = path.parent() else {
+        // Below the root a second slash would pass for a name's first letter.
+        let Some(folder) = path.parent().filter(|folder| *folder != Path::new("/")) else {
             return false;
         };
         let plain = path
@@ -184,12 +185,23 @@ mod tests {
                 ("link/inner", Some("real/file")),
                 ("real/../link/./file", Some("real/file")),
                 ("real//file", Some("real/file")),
+                ("real/.//file", Some("real/file")),
                 ("real/file/x", None),
                 ("missing/x", None),
             ] {
                 let expected = real.map(|real| root.join(real));
                 assert_eq!(resolver.existing(&root.join(path)), expected, "{path}");
             }
+        }
+        let below_root = Path::new("/").join(root.iter().nth(1).unwrap());
+        for odd in ["//", "/./", "/../"] {
+            resolver.existing(Path::new("/"));
+            let mut path = OsString::from(odd);
+            path.push(below_root.file_name().unwrap());
+            assert_eq!(
+                resolver.existing(Path::new(&path)),
+                Some(below_root.clone())
+            );
         }
         assert_eq!(resolver.into_links().len(), 2);
     }

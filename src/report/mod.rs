@@ -41,6 +41,13 @@ pub struct Reporter {
 impl Reporter {
     /// Tells what was refused to something that has ended now.
     pub fn tell(&self, finished: &Finished) {
+        self.tell_listed(finished);
+        for (unit, count) in &finished.seen.omitted {
+            self.voice.warning(text::omitted(unit.as_ref(), *count));
+        }
+    }
+
+    fn tell_listed(&self, finished: &Finished) {
         if let Some(path) = &self.file
             && let Err(error) = json::append(path, &finished.seen.denials)
         {

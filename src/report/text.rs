@@ -104,6 +104,23 @@ pub(super) fn summary(denials: &[Denial]) -> String {
     )
 }
 
+/// Of a unit that tried too much to keep account of.
+pub(super) fn omitted(unit: Option<&Unit>, count: u64) -> String {
+    let who = match unit {
+        Some(unit) => match unit.kind {
+            Kind::BuildScript => format!("the build script of {}", package(unit)),
+            Kind::Compiler | Kind::Documenter => {
+                format!("what was compiled with {}", package(unit))
+            }
+        },
+        None => "the build".to_owned(),
+    };
+    format!(
+        "{who} tried more different things than the sandbox keeps account of: what {count} more attempts were, and \
+         whether they were denied, is not told"
+    )
+}
+
 pub(super) fn package(unit: &Unit) -> String {
     if unit.version.is_empty() {
         return harmless(format_args!("`{}`", unit.package));

@@ -2,16 +2,16 @@
 
 #[cfg(unix)]
 pub use unix::{
-    Found, Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program,
-    is_unused, listen_abstract, make_accessible, mark_in_use, names, open_folder, open_pipes,
+    Found, Names, Pipe, append_to, changed, executable, has_attributes, identity, is_named_pipe,
+    is_ours, is_program, is_unused, listen_abstract, mark_in_use, names, open_folder, open_pipes,
     open_regular, own_folder, pipe, place, program_permissions, same, set_mode, symlink,
     with_usual_mode,
 };
 
 #[cfg(not(unix))]
 pub use elsewhere::{
-    Found, Names, Pipe, append_to, changed, executable, identity, is_named_pipe, is_program,
-    is_unused, make_accessible, mark_in_use, names, open_folder, open_pipes, open_regular,
+    Found, Names, Pipe, append_to, changed, executable, has_attributes, identity, is_named_pipe,
+    is_ours, is_program, is_unused, mark_in_use, names, open_folder, open_pipes, open_regular,
     own_folder, pipe, place, program_permissions, same, set_mode, symlink, with_usual_mode,
 };
 
@@ -178,15 +178,39 @@ mod unix {
         changed: (i64, i64),
     }
 
+    /// Does it belong to this user?
+    pub fn is_ours(metadata: &Metadata) -> bool {
+        // SAFETY: always safe.
+        metadata.uid() == unsafe { libc::geteuid() }
+    }
+
     /// `None` for what is no folder of this user's with this mode.
     pub fn own_folder(metadata: &Metadata, mode: u32) -> Option<Found> {
-        // SAFETY: always safe.
-        let user = unsafe { libc::geteuid() };
-        let is_ours = metadata.uid() == user && metadata.mode() & 0o7777 == mode;
-        (is_ours && metadata.is_dir()).then(|| Found {
+        let is_so = is_ours(metadata) && metadata.mode() & 0o7777 == mode;
+        (is_so && metadata.is_dir()).then(|| Found {
             folder: (metadata.dev(), metadata.ino()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
+    }
+
+    /// Has it extended attributes that its owner can set, such as a list of who may access what is
+    /// made in it (acl(5))? Not those of a security module, which has its own on everything.
+    #[cfg(target_os = "linux")]
+    pub fn has_attributes(path: &Path) -> bool {
+        let mut names = [0_u8; 4096];
+        match rustix::fs::llistxattr(path, &mut names) {
+            Ok(length) => names[..length]
+                .split(|byte| *byte == 0)
+                .any(|name| !name.is_empty() && !name.starts_with(b"security.")),
+            // A file system without any.
+            Err(rustix::io::Errno::NOTSUP) => false,
+            Err(_) => true,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn has_attributes(_: &Path) -> bool {
+        false
     }
 
     /// With this mode, whatever the umask is.
@@ -235,11 +259,6 @@ mod unix {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
-    }
-
-    /// Lets the owner list and empty a folder; one that is not ours stays as it is.
-    pub fn make_accessible(folder: &Path) {
-        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
     }
 }
 
@@ -313,8 +332,6 @@ mod elsewhere {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub fn make_accessible(_: &Path) {}
-
     pub fn open_regular(path: &Path) -> io::Result<File> {
         File::open(path)
     }
@@ -338,8 +355,16 @@ mod elsewhere {
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Found;
 
+    pub fn is_ours(_: &Metadata) -> bool {
+        false
+    }
+
     pub fn own_folder(_: &Metadata, _: u32) -> Option<Found> {
         None
+    }
+
+    pub fn has_attributes(_: &Path) -> bool {
+        false
     }
 
     pub fn set_mode(_: &Path, _: u32) -> io::Result<()> {

@@ -24,6 +24,7 @@ pub mod files;
 pub mod folder;
 pub mod jobserver;
 pub mod launcher;
+pub mod removal;
 pub mod seatbelt;
 #[cfg(unix)]
 pub mod shell_launcher;

@@ -99,10 +99,10 @@ impl<'a> Call<'a> {
             (None, None)
         };
         let unit = self.start(outputs.private(), incremental.as_deref(), writable, writer)?;
-        if let Some(reader) = reader {
-            forward(reader, &outputs)?;
-        }
+        let forwarded = reader.map_or(Ok(()), |reader| forward(reader, &outputs));
+        // Whatever the unit said: its folders are in use until it has ended.
         let ended = self.own.tell(unit.wait()?);
+        forwarded?;
         if ended == Ended::Exited(0) {
             outputs.deliver_all()?;
             if self.line.is_build_script() {

@@ -87,7 +87,11 @@ pub fn correct(seen: &mut Seen, manifests: &[PathBuf]) {
         .activities
         .iter_mut()
         .map(|activity| &mut activity.unit);
-    for unit in of_denials.chain(of_activities) {
+    let of_omitted = seen
+        .omitted
+        .iter_mut()
+        .filter_map(|(unit, _)| unit.as_mut());
+    for unit in of_denials.chain(of_activities).chain(of_omitted) {
         let Some(told) = &unit.folder else { continue };
         let around = folders.iter().filter(|folder| told.starts_with(folder));
         let Some(own) = around.max_by_key(|folder| folder.as_os_str().len()) else {
@@ -140,6 +144,7 @@ mod tests {
         let mut seen = Seen {
             denials: Vec::new(),
             activities: vec![activity],
+            omitted: Vec::new(),
             unread: false,
         };
         correct(&mut seen, &[host, evil]);

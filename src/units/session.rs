@@ -39,9 +39,12 @@ pub struct Session {
     /// what a unit prints for itself.
     errors: Option<i32>,
     reporter: Reporter,
-    /// Where temporary folders are made.
+    /// Where cargo makes temporary folders.
     #[serde(with = "crate::policy::text::one")]
     pub temporary: PathBuf,
+    /// Where those of units are made.
+    #[serde(with = "crate::policy::text::one")]
+    pub place: PathBuf,
     pub jobserver: jobserver::Inherited,
     /// Variables that the host lets pass although they look secret.
     pub keep: Vec<String>,
@@ -54,7 +57,7 @@ impl Session {
         (audit, manifests): (Audit, Vec<PathBuf>),
         watch: Watch,
         reporter: Reporter,
-        temporary: PathBuf,
+        (temporary, place): (PathBuf, PathBuf),
         keep: Vec<String>,
     ) -> Self {
         let masks = policy.masked.iter().map(|mask| mask.contents.clone());
@@ -68,6 +71,7 @@ impl Session {
             errors: None,
             reporter,
             temporary,
+            place,
             jobserver: jobserver::Inherited::default(),
             keep,
         }
@@ -89,7 +93,8 @@ impl Session {
         package::correct(&mut finished.seen, &self.manifests);
         let noted = self.audit.note(&finished.seen);
         let has_failed = finished.seen.activities.iter().any(|one| one.failed);
-        if noted.is_ok() && finished.seen.denials.is_empty() && !has_failed {
+        let is_silent = finished.seen.denials.is_empty() && finished.seen.omitted.is_empty();
+        if noted.is_ok() && is_silent && !has_failed {
             return;
         }
         if self

@@ -43,17 +43,17 @@ impl Confinement {
             })?),
         };
         let place = match &session {
-            Some(session) => session.temporary.clone(),
+            Some(session) => session.place.clone(),
             None => invocation
                 .variable("TMPDIR")
                 .map_or_else(std::env::temp_dir, |path| invocation.resolve(path)),
         };
         let failed = || format!("failed to make a temporary folder in `{}`", place.display());
         // At its end the build removes all that is in its own.
-        let temporary = if session.is_none() && waits {
-            Temporary::kept(&place, &scratch::OF_UNIT)
-        } else {
-            Scratch::create(&place, scratch::TEMPORARY).map(Temporary::Own)
+        let temporary = match &session {
+            None if waits => Temporary::kept(&place, &scratch::OF_UNIT),
+            None => Scratch::create(&place, scratch::TEMPORARY).map(Temporary::Own),
+            Some(_) => Temporary::own(&place),
         };
         let temporary = temporary.with_context(failed)?;
         let own = Self {
@@ -170,7 +170,7 @@ impl Confinement {
         set(&mut environment, "TMPDIR", temporary.as_os_str());
         if sandbox::PLATFORM == Platform::Macos {
             let mut folders = session.policy.artifacts.clone();
-            folders.push(session.temporary.clone());
+            folders.extend([session.temporary.clone(), session.place.clone()]);
             for path in &mut writable {
                 *path = settled(path, &folders, &invocation.directory)?;
             }

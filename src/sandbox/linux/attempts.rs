@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{process, sys};
-use crate::denial::{Action, Activity, Denial, Seen};
+use crate::denial::{Action, Activity, Denial, Seen, Unit};
 
 /// A refusal, if the attempt would have succeeded otherwise.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ pub(super) fn leave(mut channel: &File, what: &impl Serialize) -> io::Result<()>
 pub struct Notes {
     pub attempts: Vec<Attempt>,
     pub activities: Vec<Activity>,
+    pub omitted: Vec<(Option<Unit>, u64)>,
 }
 
 /// What was left there; `None` if the other process was killed before.
@@ -60,6 +61,7 @@ pub(super) fn seen(channel: &File) -> io::Result<Seen> {
     Ok(Seen {
         denials: refused.map(|attempt| attempt.denial).collect(),
         activities: notes.activities,
+        omitted: notes.omitted,
         unread: false,
     })
 }

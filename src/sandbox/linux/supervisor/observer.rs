@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -19,14 +20,27 @@ use crate::denial::{Action, Activity, Actor, Denial, Kind, Place, Unit, Watch};
 use crate::policy::{Policy, Rule};
 use crate::sandbox::linux::attempts::{Attempt, Notes};
 
-/// What a hostile build can make us keep; what comes after these is not noted.
-const MOST: usize = 1000;
+/// What a hostile build can make us keep; what comes after these is counted only.
+const MOST: usize = 2000;
 
 /// How many units there may be that something is noted of.
 const MOST_UNITS: usize = 20_000;
 
-/// How many programs, and how many files, of one unit; what comes after these is not noted.
+/// How many attempts, programs and files of one unit; of attempts that come after these is noted how
+/// many there were, of the others nothing.
 const MOST_OF_UNIT: usize = 500;
+
+/// How many bytes of paths of one unit's attempts.
+const MOST_BYTES: usize = 256 << 10;
+
+/// How many macros a compiler can have loaded, as far as we tell; more come from a hostile one.
+const MOST_MACROS: usize = 50;
+
+/// The longest name of a crate that we tell, in bytes; crates.io allows 64.
+const LONGEST_NAME: usize = 64;
+
+/// How much of a process's list of mappings is looked at, in bytes.
+const LONGEST_LIST: u64 = 1 << 20;
 
 const PATH_MAX: usize = 4096;
 
@@ -58,8 +72,13 @@ pub struct Observer {
     devices: Vec<PathBuf>,
     /// Where the build keeps what it makes.
     own: Vec<PathBuf>,
+    /// Cargo's target folders.
+    artifacts: Vec<PathBuf>,
     activities: BTreeMap<Unit, Deeds>,
     seen: BTreeMap<(Actor, Action, Option<bool>), u64>,
+    /// How many different attempts of each unit are in there, and how many bytes of paths.
+    attempts: BTreeMap<Option<Unit>, (usize, usize)>,
+    omitted: BTreeMap<Option<Unit>, u64>,
 }
 
 /// What one unit did.
@@ -90,6 +109,7 @@ impl Observer {
             readable,
             devices: policy.devices.iter().map(path).collect(),
             own: own.collect(),
+            artifacts: policy.artifacts.clone(),
             ..Self::default()
         };
         if let Some(unit) = &unit {
@@ -118,6 +138,7 @@ impl Observer {
         Notes {
             attempts: self.seen.into_iter().map(attempt).collect(),
             activities: self.activities.into_iter().map(activity).collect(),
+            omitted: self.omitted.into_iter().collect(),
         }
     }
 
@@ -200,9 +221,28 @@ impl Observer {
     }
 
     fn note(&mut self, who: &Who<'_>, action: Action, exists: Option<bool>) {
-        let key = (self.actor(who), action, exists);
-        if self.seen.len() < MOST || self.seen.contains_key(&key) {
-            *self.seen.entry(key).or_default() += 1;
+        let unit = self.unit_of(who).cloned();
+        let known = self.attempts.len() < MOST_UNITS || self.attempts.contains_key(&unit);
+        // What its actor is takes longer to find out.
+        let few = known
+            && self
+                .attempts
+                .get(&unit)
+                .is_none_or(|(many, bytes)| *many < MOST_OF_UNIT && *bytes < MOST_BYTES);
+        if few && self.seen.len() < MOST {
+            let length =
+                |place: &Place| place.path.as_os_str().len() + place.asked.as_os_str().len();
+            let bytes = action.place().map_or(0, length);
+            let key = (self.actor(who), action, exists);
+            let count = self.seen.entry(key).or_default();
+            *count += 1;
+            if *count == 1 {
+                let (many, all) = self.attempts.entry(unit).or_default();
+                *many += 1;
+                *all += bytes;
+            }
+        } else if known {
+            *self.omitted.entry(unit).or_default() += 1;
         }
     }
 
@@ -289,7 +329,11 @@ impl Observer {
             unit: unit.cloned(),
             unknown: false,
             program: who.program(),
-            macros: if compiles { who.macros() } else { Vec::new() },
+            macros: if compiles {
+                who.macros(&self.artifacts)
+            } else {
+                Vec::new()
+            },
         }
     }
 }
@@ -345,9 +389,14 @@ impl Who<'_> {
             .find(|pid| COMPILERS.contains(&program(*pid).as_str()))
     }
 
-    /// The crates of the proc macros that the compiler has loaded.
-    fn macros(&self) -> Vec<String> {
-        self.compiler().map(loaded).unwrap_or_default()
+    /// The crates of the proc macros that the compiler has loaded, unless one of them hides itself.
+    fn macros(&self, targets: &[PathBuf]) -> Vec<String> {
+        let is_cargos = |library: &Path| {
+            let own = self.narrowing.is_some_and(|own| own.contains(library));
+            !own && targets.iter().any(|target| is_result(target, library))
+        };
+        let compiler = self.compiler();
+        compiler.map_or_else(Vec::new, |pid| loaded(pid, is_cargos))
     }
 }
 
@@ -365,21 +414,35 @@ fn parent(pid: i32) -> Option<i32> {
     rest.split(' ').nth(1)?.parse().ok()
 }
 
-/// Libraries among a program's mappings that cargo compiled from proc macros: `libNAME-HASH.so` in
-/// a folder `deps`.
-fn loaded(pid: i32) -> Vec<String> {
-    let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+/// Does `library` lie in the folder `deps` of a profile, perhaps for another platform? A unit can map
+/// whatever file it made elsewhere.
+fn is_result(target: &Path, library: &Path) -> bool {
+    let inside = library
+        .parent()
+        .and_then(|deps| deps.strip_prefix(target).ok());
+    inside.is_some_and(|inside| {
+        inside.ends_with("deps") && (2..=3).contains(&inside.components().count())
+    })
+}
+
+/// Libraries among a program's mappings that cargo compiled from proc macros: `libNAME-HASH.so`.
+fn loaded(pid: i32, is_cargos: impl Fn(&Path) -> bool) -> Vec<String> {
+    let mut maps = Vec::new();
+    if let Ok(file) = File::open(format!("/proc/{pid}/maps")) {
+        let _ = file.take(LONGEST_LIST).read_to_end(&mut maps);
+    }
     let maps = String::from_utf8_lossy(&maps).into_owned();
     let name = |line: &str| {
         let path = Path::new(line.get(line.find('/')?..)?);
-        let in_deps = path.parent()?.file_name()? == "deps";
         let name = path.file_stem()?.to_str()?.strip_prefix("lib")?;
         let (krate, _) = name.rsplit_once('-')?;
-        (in_deps && path.extension()? == "so").then(|| krate.to_owned())
+        let is_macro = path.extension()? == "so" && krate.len() <= LONGEST_NAME;
+        (is_macro && is_cargos(path)).then(|| krate.to_owned())
     };
     let mut names: Vec<_> = maps.lines().filter_map(name).collect();
     names.sort();
     names.dedup();
+    names.truncate(MOST_MACROS);
     names
 }
 
