@@ -281,3 +281,60 @@ fn compat_leaves_cargos_list_of_things_to_delete_alone() {
     project.home_file(".cargo/.global-cache", "");
     assert!(said(project.plain()));
 }
+
+/// More levels than a process may have open, with the last one closed: std gives up on them.
+#[test]
+fn what_a_build_leaves_in_its_temporary_folders_goes() {
+    const DEEP: &str = r#"
+use std::os::unix::fs::DirBuilderExt;
+use std::{env, fs};
+
+fn main() {
+    let root = env::temp_dir();
+    println!("cargo::warning=TMPDIR={}", root.display());
+    env::set_current_dir(&root).unwrap();
+    for _ in 0..2500 {
+        fs::create_dir("folder").unwrap();
+        env::set_current_dir("folder").unwrap();
+    }
+    fs::write("payload", "").unwrap();
+    fs::DirBuilder::new().mode(0).create("closed").unwrap();
+}
+"#;
+    for (profile, command) in [("strict", "build"), ("strict", "run"), ("compat", "run")] {
+        let project = Project::named("host");
+        project
+            .file(
+                "Cargo.toml",
+                "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
+            )
+            .file("build.rs", DEEP)
+            .file("src/main.rs", "fn main() {}\n");
+        let run = project.sandboxed().env("PERRY_SANDBOX_PROFILE", profile);
+        let run = run.arg(command).success();
+        let text = String::from_utf8_lossy(&run.stderr).into_owned();
+        let folder = text
+            .split("TMPDIR=")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap();
+        // Where no other unit may write, also where `/tmp` is everybody's.
+        let cache = project.path(".perry-cache").canonicalize().unwrap();
+        assert!(
+            Path::new(folder).starts_with(&cache),
+            "{profile} {command}: {folder}"
+        );
+        assert!(!Path::new(folder).exists(), "{profile} {command}: {folder}");
+        let left: Vec<_> = fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("temporary-") || name.starts_with("sandboxed-cargo."))
+            .filter(|name| {
+                fs::read_dir(cache.join(name).join("tmp")).is_ok_and(|mut all| all.next().is_some())
+            })
+            .collect();
+        assert!(left.is_empty(), "{profile} {command}: {left:?}");
+    }
+}

@@ -12,6 +12,9 @@ mod classes;
 // When nothing is told, and when little.
 mod silence;
 
+// When somebody does not want to be named.
+mod hidden;
+
 // For tools.
 mod machine;
 
