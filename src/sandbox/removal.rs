@@ -16,7 +16,7 @@ mod unix {
     use std::ffi::{CStr, CString, OsStr};
     use std::fs::File;
     use std::io;
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
@@ -142,6 +142,7 @@ mod unix {
     #[cfg(target_os = "linux")]
     fn make_accessible(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
         use std::fs::{Permissions, set_permissions};
+        use std::os::fd::AsRawFd;
         use std::os::unix::fs::PermissionsExt;
 
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -154,7 +155,6 @@ mod unix {
     fn make_accessible(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
         use rustix::fs::chmodat;
 
-        let _ = AsRawFd::as_raw_fd;
         Ok(chmodat(
             folder,
             name,
