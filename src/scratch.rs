@@ -107,30 +107,34 @@ impl Kept {
         Ok(None)
     }
 
+    /// `None` also for what is there and cannot be used: there are other numbers.
     fn at(path: &Path, shape: &'static Shape) -> io::Result<Option<Self>> {
         // A second time, where the first one found what a killed process left.
         for _ in 0..2 {
-            let in_use = match File::open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match fs::create_dir(path) {
-                        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                            return Err(error);
-                        }
-                        _ => File::open(path)?,
+            let mut opened = File::open(path);
+            let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+            if opened.as_ref().is_err_and(is_missing) {
+                match fs::create_dir(path) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(error);
                     }
+                    _ => opened = File::open(path),
                 }
-                opened => opened?,
+            }
+            let Ok(in_use) = opened else {
+                return Ok(None);
             };
             // Another may have removed it since.
             let is_there = || {
                 let there = fs::symlink_metadata(path)?;
-                Ok::<_, io::Error>(files::same(&there, &in_use.metadata()?))
+                Ok::<_, io::Error>(there.is_dir() && files::same(&there, &in_use.metadata()?))
             };
             if !files::is_unused(&in_use) || !is_there().unwrap_or(false) {
                 return Ok(None);
             }
             let mut found = shape.look(path);
-            if found.is_none() && fs::read_dir(path)?.next().is_none() {
+            let is_new = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+            if found.is_none() && is_new() {
                 shape.make(path)?;
                 found = shape.look(path);
             }
@@ -415,6 +419,22 @@ mod tests {
             assert!(OF_BUILD.look(&path).is_some());
             drop(next);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_passed_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = |number| parent.path().join(format!("temporary-{number}"));
+        fs::write(path(0), "").unwrap();
+        symlink(parent.path(), path(1)).unwrap();
+        fs::create_dir(path(2)).unwrap();
+        fs::set_permissions(path(2), fs::Permissions::from_mode(0o000)).unwrap();
+        let kept = Kept::take(parent.path(), &OF_UNIT).unwrap().unwrap();
+        // Root may enter any.
+        assert!(kept.path() == path(2) || kept.path() == path(3));
+        assert!(fs::read_to_string(path(0)).is_ok() && path(1).is_symlink());
+        let missing = Kept::take(&parent.path().join("missing"), &OF_UNIT);
+        assert!(missing.is_err());
     }
 
     #[test]

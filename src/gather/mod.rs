@@ -7,6 +7,7 @@ mod paths;
 mod secrets;
 mod variables;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -303,7 +304,12 @@ fn settings_files(
     let starts = [directory, workspace]
         .into_iter()
         .chain(path_dependencies.iter().map(PathBuf::as_path));
-    for folder in starts.flat_map(Path::ancestors) {
+    // Those of one place have most of them in common.
+    let mut seen = HashSet::new();
+    for folder in starts
+        .flat_map(Path::ancestors)
+        .filter(|folder| seen.insert(folder.as_os_str()))
+    {
         files.extend(
             NAMES
                 .iter()
@@ -342,6 +348,8 @@ fn other_names(inputs: &Inputs<'_>, resolver: &mut Resolver) -> (Vec<PathBuf>, V
             .filter(|folder| !is_system(folder))
             .map(Path::to_owned),
     );
+    closed.sort();
+    closed.dedup();
     let aliases = sandbox::aliases(&closed);
     (homes, aliases)
 }

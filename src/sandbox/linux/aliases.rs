@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use crate::paths::is_within;
+
 /// One line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
@@ -33,8 +35,8 @@ fn find(table: &[u8], folders: &[PathBuf]) -> Vec<PathBuf> {
         // The mount that a path is seen in is the last one of the longest mount point.
         let Some(own) = mounts
             .iter()
-            .filter(|mount| folder.starts_with(&mount.point))
-            .max_by_key(|mount| mount.point.components().count())
+            .filter(|mount| is_within(folder, &mount.point))
+            .max_by_key(|mount| mount.point.as_os_str().len())
         else {
             continue;
         };

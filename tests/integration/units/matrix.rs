@@ -8,6 +8,7 @@ use super::state::{State, changes, state};
 use super::world::{Cargo, beginning, workspace};
 use crate::support::project::{Project, write};
 use crate::support::{skip, toolchain};
+use crate::tools::TEMPORARY;
 
 const WHO: [&str; 2] = ["script", "macro"];
 
@@ -109,6 +110,10 @@ fn aims(places: &[PathBuf]) -> Vec<Aim> {
 /// Does it belong to the units that attack?
 fn is_own(target: &Path, path: &Path) -> bool {
     let Ok(inside) = path.strip_prefix(target) else {
+        // Empty folders stay for the next build, or do not; a unit's files would be seen.
+        if !path.is_file() && path.display().to_string().contains(TEMPORARY) {
+            return true;
+        }
         // The policy of each run is written down anew.
         let name = path.file_name().unwrap().to_string_lossy();
         return path.parent().unwrap().ends_with(".perry-cache")
