@@ -200,6 +200,8 @@ impl RustcLine {
     /// the current folder.
     pub(super) fn destination(&self) -> Option<PathBuf> {
         match (&self.output, &self.out_dir) {
+            // Standard output.
+            (Some(output), _) if output.value == "-" => None,
             (Some(output), _) => {
                 let folder = Path::new(&output.value).parent()?;
                 Some(if folder.as_os_str().is_empty() {

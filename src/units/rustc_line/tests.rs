@@ -158,6 +158,11 @@ fn other_ways_of_writing() {
     let words = line.redirected(Path::new("/p"), None);
     assert_eq!(words, ["--crate-name=n", "-o/p/y.z"]);
     assert_eq!(parse(&["-o", "name"]).destination(), Some(".".into()));
+    // As build scripts ask whether something compiles.
+    let line = parse(&["--emit=metadata", "-o", "-", "-"]);
+    assert_eq!(line.destination(), None);
+    let words = line.redirected(Path::new(""), None);
+    assert_eq!(words, ["--emit=metadata", "-o", "-", "-"]);
     for words in [&["-o", "/t/doc"][..], &["--out-dir=/t/doc"]] {
         assert_eq!(parse(words).pages(), Some(Path::new("/t/doc")));
     }
