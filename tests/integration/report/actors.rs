@@ -13,7 +13,7 @@ fn script(count: usize) -> String {
     )
 }
 
-fn package(name: &str, version: &str, rest: &str) -> String {
+pub(super) fn package(name: &str, version: &str, rest: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n{rest}")
 }
 

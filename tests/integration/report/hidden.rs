@@ -1,11 +1,8 @@
 use std::fmt::Write as _;
 
+use super::actors::package;
 use super::hostile::denials;
 use crate::support::project::Project;
-
-fn package(name: &str, rest: &str) -> String {
-    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{rest}")
-}
 
 /// Who tries a thousand things to hide one does not hide that, nor what others try.
 #[test]
@@ -24,7 +21,7 @@ fn a_flood() {
         ),
     ] {
         project
-            .file(format!("{name}/Cargo.toml"), package(name, ""))
+            .file(format!("{name}/Cargo.toml"), package(name, "0.1.0", ""))
             .file(format!("{name}/src/lib.rs"), "")
             .file(
                 format!("{name}/build.rs"),
@@ -35,7 +32,7 @@ fn a_flood() {
     project
         .file(
             "Cargo.toml",
-            package("app", &(dependencies + "[workspace]\n")),
+            package("app", "0.1.0", &(dependencies + "[workspace]\n")),
         )
         .file("src/lib.rs", "");
     let run = project.sandboxed().args(["build", "-v", "-j1"]).success();
@@ -90,13 +87,14 @@ pub fn plot(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
             "Cargo.toml",
             package(
                 "app",
+                "0.1.0",
                 "[dependencies]\nplotter = { path = \"plotter\" }\n[workspace]\n",
             ),
         )
         .file("src/lib.rs", "plotter::plot!();\n")
         .file(
             "plotter/Cargo.toml",
-            package("plotter", "[lib]\nproc-macro = true\n"),
+            package("plotter", "0.1.0", "[lib]\nproc-macro = true\n"),
         )
         .file("plotter/src/lib.rs", PLOT);
     let run = project.sandboxed().args(["build", "-v"]).success();

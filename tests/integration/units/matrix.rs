@@ -110,8 +110,10 @@ fn aims(places: &[PathBuf]) -> Vec<Aim> {
 /// Does it belong to the units that attack?
 fn is_own(target: &Path, path: &Path) -> bool {
     let Ok(inside) = path.strip_prefix(target) else {
-        // Empty folders stay for the next build, or do not; a unit's files would be seen.
-        if !path.is_file() && path.display().to_string().contains(TEMPORARY) {
+        // Empty folders stay for the next build, or do not; whatever else a unit made would be seen.
+        let text = path.display().to_string();
+        let is_folder = fs::symlink_metadata(path).map_or(true, |found| found.is_dir());
+        if is_folder && text.contains(TEMPORARY) && !text.contains("decoy") {
             return true;
         }
         // The policy of each run is written down anew.
