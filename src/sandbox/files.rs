@@ -180,8 +180,7 @@ mod unix {
 
     /// Does it belong to this user?
     pub fn is_ours(metadata: &Metadata) -> bool {
-        // SAFETY: always safe.
-        metadata.uid() == unsafe { libc::geteuid() }
+        metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
     /// `None` for what is no folder of this user's with this mode.

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use super::mount;
 use crate::paths::{Key, is_within};
 use crate::policy::Policy;
+use crate::sandbox::files;
 
 /// What stands at a path in the build's view of the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,7 +288,7 @@ fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
             }
             Err(error)
         }
-        done => done.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode))),
+        done => done.and_then(|()| files::set_mode(path, mode)),
     }
 }
 
