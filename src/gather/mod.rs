@@ -215,13 +215,15 @@ pub fn facts(inputs: &Inputs<'_>, mut resolver: Resolver) -> Result<Facts> {
 
 /// The variables that the build gets from us.
 fn set(inputs: &Inputs<'_>) -> Vec<(OsString, OsString)> {
-    let offline = (inputs.network == Network::Denied).to_string();
-    let mut set: Vec<(OsString, OsString)> = vec![
-        ("TMPDIR".into(), inputs.temporary.into()),
-        ("CARGO_NET_OFFLINE".into(), offline.into()),
-    ];
-    if let Some(tools) = inputs.tools {
-        set.extend(tools.variables(&inputs.invocation.executable));
+    let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), inputs.temporary.into())];
+    match inputs.tools {
+        // Each unit is told that it is offline. cargo itself, if told so, looks for the archive of
+        // each crate several times, though all of them are there.
+        Some(tools) => set.extend(tools.variables(&inputs.invocation.executable)),
+        None if inputs.network == Network::Denied => {
+            set.push(("CARGO_NET_OFFLINE".into(), "true".into()));
+        }
+        None => {}
     }
     // A relative one is meant from the current folder, which is not where cargo fetches.
     let homes = [

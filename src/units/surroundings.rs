@@ -141,6 +141,7 @@ impl Confinement {
         writable.push(self.temporary().to_owned());
         let mut environment = invocation.environment.clone();
         launcher::restore(&mut environment);
+        set(&mut environment, "CARGO_NET_OFFLINE", "true".as_ref());
         set(&mut environment, "TMPDIR", self.temporary().as_os_str());
         let Some(session) = &self.session else {
             writable.extend(temporary_of_all.into_iter().flatten());
@@ -162,7 +163,6 @@ impl Confinement {
         environment.retain(|(name, _)| {
             name != session::VARIABLE && !removed.iter().any(|removed| removed.name == *name)
         });
-        set(&mut environment, "CARGO_NET_OFFLINE", "true".as_ref());
         let scratch = self.temporary().join("scratch");
         let temporary = self.shown();
         writable.pop();

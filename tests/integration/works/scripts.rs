@@ -395,3 +395,25 @@ fn harmless_environment() {
             .success();
     });
 }
+
+/// A cargo that a script starts says so at once instead of waiting for an answer; and it is the same
+/// wherever cargo itself is.
+#[test]
+fn scripts_are_told_that_they_are_offline() {
+    each(|cargo| {
+        let project = Project::new();
+        let body = r#"println!("cargo:rustc-env=TOLD={:?}", std::env::var("CARGO_NET_OFFLINE"));"#;
+        project.package(&main(body), "");
+        let print = "fn main() { print!(\"{}\", env!(\"TOLD\")) }";
+        project.file("src/main.rs", print);
+        let told = match cargo {
+            Cargo::Plain => "Err(NotPresent)",
+            _ => "Ok(\"true\")",
+        };
+        cargo.of(&project).arg("build").success();
+        let program = project.path("target/debug/app");
+        project.run(program).success().stdout(told);
+        std::fs::remove_dir_all(project.path("target")).unwrap();
+        cargo.of(&project).arg("run").success().stdout(told);
+    });
+}
