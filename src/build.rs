@@ -119,7 +119,7 @@ impl Build<'_> {
         let cache = self.cache()?;
         let folders = Folders::create(self.invocation, Some(&cache))?;
         self.please_rustup();
-        let project = match self.fetch(&cache, &folders, self.line.offline || self.line.frozen)? {
+        let project = match self.fetch(&cache, &folders, self.is_offline())? {
             Fetched::Project(project) => project,
             Fetched::Failed(ended) => return Ok(ended),
         };
@@ -222,7 +222,7 @@ impl Build<'_> {
                 build_directory: None,
             }));
         }
-        self.fetch(cache, folders, self.line.offline || self.line.frozen)
+        self.fetch(cache, folders, self.is_offline())
     }
 
     /// Fetches what is missing and decides the policy, as [`Build::run`] does, for a cargo outside
@@ -308,6 +308,12 @@ impl Build<'_> {
             self.options.cache.as_deref().map(Path::as_os_str),
             self.settings,
         )
+    }
+
+    /// Does the user want cargo to do without a network?
+    fn is_offline(&self) -> bool {
+        let configured = self.config.offline();
+        self.line.offline || self.line.frozen || configured.is_some_and(|found| found.value)
     }
 
     fn fetch(&self, cache: &Path, folders: &Folders, offline: bool) -> Result<Fetched> {

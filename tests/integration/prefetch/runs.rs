@@ -97,6 +97,10 @@ fn fetching_is_told_what_matters() {
         (&["build", "--offline"], vec![ASK.to_owned()]),
         (&["build", "--frozen"], vec![format!("{ASK} --locked")]),
         (
+            &["build", "--config", "net.offline=true"],
+            vec![format!("{ASK} --config net.offline=true")],
+        ),
+        (
             &["-q", "build"],
             vec![format!("{FETCH} --quiet"), format!("{ASK} --quiet")],
         ),
@@ -112,6 +116,23 @@ fn fetching_is_told_what_matters() {
         project.on().env("STAND_IN", "mute").args(line).success();
         assert_eq!(runs(&project), expected, "{line:?}");
     }
+}
+
+/// As it is for plain cargo, whose fetch would need the network.
+#[test]
+fn who_is_offline_fetches_nothing() {
+    let offline = |run: Run, value: &str| run.env("CARGO_NET_OFFLINE", value);
+    for (value, expected) in [("true", vec![ASK]), ("false", vec![FETCH, ASK])] {
+        let project = package();
+        offline(build(&project), value).success();
+        assert_eq!(runs(&project), expected, "{value}");
+    }
+    let project = package();
+    project.home_file(".cargo/config.toml", "[net]\noffline = true\n");
+    build(&project).success();
+    assert_eq!(runs(&project), [ASK]);
+    offline(build(&project), "false").success();
+    assert_eq!(runs(&project), [FETCH, ASK]);
 }
 
 /// How the fetch fails is how the call fails; nothing is built, and no lock file is left.

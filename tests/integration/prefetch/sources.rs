@@ -167,11 +167,11 @@ fn offline_without_what_is_needed() {
         assert!(!said.contains("Sandboxed"), "{said}");
         assert_eq!(lock(&project), None);
     }
-    fail_alike(
-        &project,
-        &["build", "--offline"],
-        "can't checkout from 'https://localhost:1/dep': you are in the offline mode (--offline)",
-    );
+    let refused =
+        "can't checkout from 'https://localhost:1/dep': you are in the offline mode (--offline)";
+    fail_alike(&project, &["build", "--offline"], refused);
+    project.file(".cargo/config.toml", "[net]\noffline = true\n");
+    fail_alike(&project, &["build"], refused);
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
