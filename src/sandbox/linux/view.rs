@@ -101,59 +101,72 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
     fs::create_dir_all(scratch)
         .with_context(|| format!("failed to create `{}`", scratch.display()))?;
 
-    // Copies come before `/` is made read-only, so that the writable ones keep what they had outside.
-    let filled = filled(policy, &places, directory);
-    let mut prepared = Vec::new();
     // Where nothing is ever shown but what stands there in its place.
     let memory = Path::new("/dev");
     if !places.contains(&(memory, Place::Empty)) {
         bail!("`{}` is to be closed", memory.display());
     }
-    let mut memory_is_there = false;
+    // Copies come before `/` is made read-only, so that the writable ones keep what they had outside.
+    let filled = filled(policy, &places, directory);
     let mut there = Vec::new();
     for (path, place) in &places {
         let is_folder =
             is_folder(path).with_context(|| format!("failed to look at `{}`", path.display()))?;
         there.extend(is_folder.map(|is_folder| (*path, *place, is_folder)));
     }
-    // On disk first: what is in memory hides what there was.
-    let by_kind = |in_memory| {
-        let all = there.iter().enumerate();
-        all.filter(move |(_, (path, place, _))| is_in_memory(path, *place) == in_memory)
-    };
-    for (number, (path, place, is_folder)) in by_kind(false).chain(by_kind(true)) {
-        let in_memory = is_in_memory(path, *place);
-        if in_memory && !memory_is_there {
-            mount::empty_folder(memory)
-                .with_context(|| format!("failed to mount at `{}`", memory.display()))?;
-            memory_is_there = true;
-        }
-        let stays_empty = !filled.iter().any(|inside| is_within(inside, path));
-        let to_be_filled = *place == Place::Empty && *is_folder && !stays_empty;
-        let copy = if in_memory {
-            let own = memory.join(number.to_string());
-            made(*place, *is_folder, to_be_filled, memory, &own)
-        } else {
-            shown(path, *place, scratch)
-        };
-        let copy = copy
-            .with_context(|| format!("failed to prepare `{}` for the sandbox", path.display()))?;
-        prepared.push((number, *path, *place, Prepared { copy, to_be_filled }));
+    // By number, so that a folder comes before what is in it again.
+    let mut prepared = BTreeMap::new();
+    let (in_memory, on_disk): (Vec<_>, Vec<_>) = there
+        .into_iter()
+        .enumerate()
+        .partition(|(_, (path, place, _))| is_in_memory(path, *place));
+    let unprepared =
+        |path: &Path| format!("failed to prepare `{}` for the sandbox", path.display());
+    for (number, (path, place, _)) in on_disk {
+        let copy = shown(path, place, scratch).with_context(|| unprepared(path))?;
+        let to_be_filled = false;
+        prepared.insert(
+            number,
+            Prepared {
+                path,
+                place,
+                copy,
+                to_be_filled,
+            },
+        );
     }
-    // A folder before what is in it again.
-    prepared.sort_by_key(|(number, ..)| *number);
+    // From here on, what there was in its place is hidden.
+    mount::empty_folder(memory)
+        .with_context(|| format!("failed to mount at `{}`", memory.display()))?;
+    for (number, (path, place, is_folder)) in in_memory {
+        let stays_empty = !filled.iter().any(|inside| is_within(inside, path));
+        let to_be_filled = place == Place::Empty && is_folder && !stays_empty;
+        let own = memory.join(number.to_string());
+        let copy =
+            made(place, is_folder, to_be_filled, memory, &own).with_context(|| unprepared(path))?;
+        prepared.insert(
+            number,
+            Prepared {
+                path,
+                place,
+                copy,
+                to_be_filled,
+            },
+        );
+    }
     mount::set_path_read_only(Path::new("/"), true).context("failed to make / read-only")?;
 
     let mut replaced = Vec::new();
     let mut empty = Vec::new();
-    for (_, path, place, made) in &prepared {
-        let stands = put(path, *place, &made.copy)
+    for made in prepared.values() {
+        let path = made.path;
+        let stands = put(path, made.place, &made.copy)
             .with_context(|| format!("failed to set up `{}` in the sandbox", path.display()))?;
-        if stands && !matches!(place, Place::Shown { .. }) {
-            replaced.push((*path).to_owned());
+        if stands && !matches!(made.place, Place::Shown { .. }) {
+            replaced.push(path.to_owned());
         }
         if stands && made.to_be_filled {
-            empty.push(*path);
+            empty.push(path);
         }
     }
     let private = policy.private.iter().map(|rule| rule.path.as_path());
@@ -199,7 +212,9 @@ fn filled<'a>(
 
 /// What will stand at a path.
 #[derive(Debug)]
-struct Prepared {
+struct Prepared<'a> {
+    path: &'a Path,
+    place: Place<'a>,
     copy: OwnedFd,
     /// Is it an empty folder in which there will be something, and which is read-only after that?
     to_be_filled: bool,
