@@ -1,12 +1,17 @@
 //! Annotations of a pull request: workflow commands of GitHub Actions.
 
-use super::Context;
+use std::path::Path;
 
-/// The command that shows `line` at the host's settings, where an exemption would be.
-pub(super) fn annotation(line: &str, context: &Context) -> String {
-    let file = property(&context.settings.display().to_string());
+/// The command that shows `line` at the host's settings, where an exemption would be, or at no file
+/// where there are none.
+pub(super) fn annotation(line: &str, settings: &Path) -> String {
     let title = property("denied by the sandbox");
-    format!("::warning file={file},title={title}::{}", data(line))
+    let file = if settings.is_file() {
+        format!("file={},", property(&settings.display().to_string()))
+    } else {
+        String::new()
+    };
+    format!("::warning {file}title={title}::{}", data(line))
 }
 
 /// What the runner reads as itself: a crate must not end the command and begin another.

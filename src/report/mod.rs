@@ -80,9 +80,17 @@ impl Reporter {
         }
         if finished.ended == Ended::Exited(0) && !self.verbose {
             self.voice.note(text::summary(&denials));
-            return;
+        } else {
+            self.tell_each(&denials);
         }
-        self.tell_each(&denials);
+        // Whoever reviews a pull request does not read the log of a build that succeeded.
+        if self.github {
+            for denial in &denials {
+                let line = describe(denial, &self.context);
+                let command = github::annotation(&line, &self.context.settings);
+                self.voice.command(command);
+            }
+        }
     }
 
     /// What is read is not observed unless somebody asks, and what was taken from the environment is
@@ -115,11 +123,7 @@ impl Reporter {
     fn tell_each(&self, denials: &[Denial]) {
         let mut helps: Vec<String> = Vec::new();
         for denial in denials {
-            let line = describe(denial, &self.context);
-            self.voice.warning(&line);
-            if self.github {
-                self.voice.command(github::annotation(&line, &self.context));
-            }
+            self.voice.warning(describe(denial, &self.context));
             let help = help(denial, &self.context);
             if !helps.contains(&help) {
                 helps.push(help);

@@ -1,8 +1,10 @@
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::hostile::{Attempt, Hostile, behind, denials, path};
+use crate::support::command::Finished;
 
 fn attempts(hostile: &Hostile) -> [Attempt; 2] {
     [
@@ -130,23 +132,46 @@ fn the_file_is_not_the_builds() {
 fn annotations() {
     let hostile = Hostile::new();
     let attempts = attempts(&hostile);
-    let run = hostile
-        .with(hostile.project.sandboxed(), &attempts)
-        .env("GITHUB_ACTIONS", "true")
-        .args(["build", "-v"])
-        .success();
-    let settings = path(&hostile.project.path("package.json"));
-    let expected: Vec<_> = denials(&run)
-        .iter()
-        .map(|line| {
-            let line = line.strip_prefix("warning: ").unwrap();
-            format!("::warning file={settings},title=denied by the sandbox::{line}")
-        })
-        .collect();
-    assert_eq!(expected.len(), 2);
-    let text = String::from_utf8_lossy(&run.stderr).into_owned();
-    let found: Vec<_> = text.lines().filter(|line| line.starts_with("::")).collect();
-    assert_eq!(found, expected, "{run:#}");
+    let build = |github: &str, arguments: &[&str]| {
+        hostile
+            .with(hostile.project.sandboxed(), &attempts)
+            .env("GITHUB_ACTIONS", github)
+            .args(arguments)
+            .success()
+    };
+    let annotations = |run: &Finished| -> Vec<String> {
+        let text = String::from_utf8_lossy(&run.stderr).into_owned();
+        let lines = text.lines().filter(|line| line.starts_with("::"));
+        lines.map(str::to_owned).collect()
+    };
+    let run = build("true", &["build", "-v"]);
+    let expected = |file: &str| -> Vec<String> {
+        let lines = denials(&run);
+        let lines = lines
+            .iter()
+            .map(|line| line.strip_prefix("warning: ").unwrap());
+        lines
+            .map(|line| format!("::warning {file}title=denied by the sandbox::{line}"))
+            .collect()
+    };
+    assert_eq!(expected("").len(), 2);
+    let settings = hostile.project.path("package.json");
+    let file = |settings: &Path| format!("file={},", path(settings));
+    assert_eq!(annotations(&run), expected(&file(&settings)), "{run:#}");
+
+    // A build that succeeds says little, but who reviews it should see the same.
+    let clean = || fs::remove_dir_all(hostile.project.path("target")).unwrap();
+    clean();
+    let quiet = build("true", &["build"]);
+    assert!(denials(&quiet).is_empty(), "{quiet:#}");
+    assert_eq!(annotations(&quiet), expected(&file(&settings)), "{quiet:#}");
+    clean();
+    assert!(annotations(&build("false", &["build"])).is_empty());
+
+    fs::remove_file(settings).unwrap();
+    clean();
+    let nowhere = build("true", &["build"]);
+    assert_eq!(annotations(&nowhere), expected(""), "{nowhere:#}");
 }
 
 /// The runner obeys lines that begin with two colons, after spaces as well.
