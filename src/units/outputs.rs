@@ -23,8 +23,23 @@ const PREFIX: &str = ".sandboxed-cargo.";
 /// Do executables name the object files that hold their debug information? Elsewhere it is in them.
 const NAMES_OBJECTS: bool = matches!(sandbox::PLATFORM, Platform::Macos);
 
-/// The endings of libraries, whose names begin with `lib`.
-const LIBRARIES: [&str; 5] = ["a", "dylib", "rlib", "rmeta", "so"];
+/// The endings of results whose names begin with `lib`: libraries, and what debuggers read beside
+/// them. Loaders and linkers look for such, and a crate whose library has no hash in its name may be
+/// called like the system's: so `libgcc_s.so.1` is nobody's result.
+const LIBRARIES: [&str; 8] = [
+    "a",
+    "dll.a",
+    "dylib",
+    "dylib.dwp",
+    "rlib",
+    "rmeta",
+    "so",
+    "so.dwp",
+];
+
+/// Parts of names of libraries, which nothing without `lib` at its beginning has, and nothing with
+/// it but at its end.
+const OF_LIBRARIES: [&str; 5] = ["a", "dylib", "rlib", "rmeta", "so"];
 
 /// The private folder of one unit; removed with what is left in it.
 #[derive(Debug)]
@@ -222,16 +237,21 @@ impl Outputs {
         let Some(name) = name.to_str() else {
             return false;
         };
-        let is = |name: &str| {
-            name.strip_prefix(&self.stem)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        if self.stem.is_empty() {
+            return true;
+        }
+        let rest = |name: &str| -> Option<String> {
+            let rest = name.strip_prefix(&self.stem)?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| rest.to_owned())
         };
-        // A library has it in its name; without, it would be that of a crate without `lib` in its own.
-        let is_library = Path::new(name)
-            .extension()
-            .and_then(OsStr::to_str)
-            .is_some_and(|ending| LIBRARIES.contains(&ending));
-        self.stem.is_empty() || is(name) && !is_library || name.strip_prefix("lib").is_some_and(is)
+        if let Some(rest) = rest(name) {
+            let mut parts = rest.split('.');
+            return !parts.any(|part| OF_LIBRARIES.contains(&&*part.to_ascii_lowercase()));
+        }
+        let rest = name.strip_prefix("lib").and_then(rest);
+        rest.as_deref()
+            .and_then(|rest| rest.strip_prefix('.'))
+            .is_some_and(|ending| LIBRARIES.contains(&ending))
     }
 }
 
@@ -268,6 +288,17 @@ mod tests {
             ("libfoo.d", true),
             ("libfoo.wasm", true),
             ("libfoobar.d", false),
+            ("libfoo.so.1", false),
+            ("libfoo.1.dylib", false),
+            ("libfoo.rlib.x.o", false),
+            ("libfoo.3x1.rcgu.o", true),
+            ("liblibfoo.so.1", false),
+            ("liblibfoo.1.dylib", false),
+            ("liblibfoo..so", false),
+            ("liblibfoo.so.dwp", true),
+            ("liblibfoo.a", true),
+            ("liblibfoo.x", false),
+            ("liblibfoo", false),
         ] {
             assert_eq!(outputs.is_ours(OsStr::new(name)), is_ours, "{name}");
         }

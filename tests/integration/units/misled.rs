@@ -86,6 +86,40 @@ fn a_library_with_the_name_of_an_option() {
     }
 }
 
+/// cargo gives a `cdylib` of a path dependency no hash, and has every compiler and program look in
+/// `deps` for the libraries that it loads.
+#[test]
+fn a_library_with_the_name_of_the_systems() {
+    for (cargo, command) in everyone() {
+        let attack = r#"
+            let words: Vec<String> = std::env::args().collect();
+            let out = words.iter().position(|word| word == "--out-dir").map(|at| &words[at + 1]);
+            // Documentation's examples have none.
+            for out in out {
+                for name in ["libplanted.so.1", "libplanted.1.dylib"] {
+                    fs::write(Path::new(out).join(name), "evil").unwrap();
+                }
+            }
+        "#;
+        let project = project("", attack);
+        let tables = "[lib]\nname = \"planted\"\ncrate-type = [\"lib\", \"cdylib\"]\n\
+            [dependencies]\nplotter = { path = \"../plotter\" }\n";
+        project.file("evil/Cargo.toml", package("evil", tables));
+        cargo.of(&project).arg(command).success();
+        let is_there = |name: &str| project.path("target/debug/deps").join(name).exists();
+        for name in ["libplanted.so.1", "libplanted.1.dylib"] {
+            assert_eq!(
+                is_there(name),
+                cargo == Cargo::Plain,
+                "{cargo:?} {command} {name}"
+            );
+        }
+        for name in ["libplanted.so", "libplanted.rlib"] {
+            assert!(is_there(name), "{cargo:?} {command} {name}");
+        }
+    }
+}
+
 /// cargo takes a library's name as it is, and a variable names the compiler that we start. The script
 /// tries the same itself, which works without a sandbox.
 #[test]
