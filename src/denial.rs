@@ -37,22 +37,47 @@ impl Unit {
     /// takes.
     const LONGEST_FOLDER: usize = 512;
 
-    /// With its folder, if that fits.
+    /// The same in bytes for its name and for its version; crates.io allows 64 letters.
+    const LONGEST_NAME: usize = 100;
+
+    /// With its folder, if that fits, and as much of its name and version as does.
     #[must_use]
     pub fn at(self, folder: Option<PathBuf>) -> Self {
         Self {
             folder: folder.filter(|path| Self::fits(path)),
+            package: Self::cut(self.package),
+            version: Self::cut(self.version),
             ..self
         }
     }
 
+    /// A crate chooses both, and who is told nothing of it would not know whose attempts these are.
+    fn cut(text: String) -> String {
+        if text.len() <= Self::LONGEST_NAME && !text.contains(Self::is_odd) {
+            return text;
+        }
+        let plain = text.chars().filter(|letter| !Self::is_odd(*letter));
+        let mut cut = String::new();
+        for letter in plain {
+            if cut.len() + letter.len_utf8() > Self::LONGEST_NAME {
+                cut.push('…');
+                break;
+            }
+            cut.push(letter);
+        }
+        cut
+    }
+
+    /// Must JSON escape it?
+    fn is_odd(letter: char) -> bool {
+        letter.is_control() || "\"\\".contains(letter)
+    }
+
     /// Can it be a unit's folder?
     pub fn fits(folder: &Path) -> bool {
-        // One that JSON does not need to escape.
-        let is_odd = |letter: char| letter.is_control() || "\"\\".contains(letter);
         folder
             .to_str()
-            .is_some_and(|text| text.len() <= Self::LONGEST_FOLDER && !text.contains(is_odd))
+            .is_some_and(|text| text.len() <= Self::LONGEST_FOLDER && !text.contains(Self::is_odd))
     }
 }
 
@@ -191,4 +216,32 @@ pub struct Seen {
     /// Would there be more to tell, but that it could not be read?
     #[serde(default)]
     pub unread: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_crate_is_called_it_is_told() {
+        let unit = |package: &str, version: &str| {
+            let unit = Unit {
+                kind: Kind::BuildScript,
+                package: package.to_owned(),
+                version: version.to_owned(),
+                proc_macro: true,
+                folder: None,
+            };
+            unit.at(Some(PathBuf::from("/é".repeat(Unit::LONGEST_FOLDER / 3))))
+        };
+        let plain = unit("a-b", "0.1.0-rc.1+b");
+        assert_eq!((&*plain.package, &*plain.version), ("a-b", "0.1.0-rc.1+b"));
+        for long in ["a", "é", "\u{1}", "\"\\", "x\n"] {
+            let unit = unit(&long.repeat(1000), &format!("0.1.0-{}", long.repeat(1000)));
+            assert!(unit.folder.is_some());
+            // What the supervisor takes.
+            assert!(serde_json::to_vec(&unit).unwrap().len() <= 1024, "{unit:?}");
+            assert!(unit.version.starts_with("0.1.0-"));
+        }
+    }
 }

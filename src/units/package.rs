@@ -41,10 +41,12 @@ fn of_registry(source: &Path) -> Option<Found> {
     let (end, _) = folder
         .match_indices('-')
         .find(|(at, _)| is_version(&folder[at + 1..]))?;
-    Some(Found {
+    let place: PathBuf = parts[..=at + 3].iter().collect();
+    // Where it lies could not be told, and a folder of a crate's own may be named like that.
+    Unit::fits(&place).then(|| Found {
         name: folder[..end].to_owned(),
         version: Some(folder[end + 1..].to_owned()),
-        folder: Some(parts[..=at + 3].iter().collect()),
+        folder: Some(place),
     })
 }
 
@@ -179,6 +181,7 @@ mod tests {
             assert_eq!(of(folder), Some(expected), "{folder}");
         }
         assert_eq!(of("serde"), None);
+        assert_eq!(of("serde-1.0.2\"/x"), None);
         assert_eq!(of_registry(Path::new("src/lib.rs")), None);
     }
 
