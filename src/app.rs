@@ -348,6 +348,7 @@ impl<'a> Call<'a> {
         Build {
             invocation: self.invocation,
             line: &self.command.line,
+            kind: self.command.kind,
             cargo: &self.cargo,
             config: &self.config,
             directory: &self.directory,

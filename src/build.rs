@@ -12,6 +12,7 @@ use anyhow::Result;
 use self::folders::Folders;
 use crate::audit::Audit;
 use crate::cargo::args::CargoLine;
+use crate::cargo::command::Kind;
 use crate::cargo::config::Config;
 use crate::cargo::rustup::Question;
 use crate::denial::Watch;
@@ -35,6 +36,7 @@ use crate::units::{self, session::Session, tools::Tools};
 pub struct Build<'a> {
     pub invocation: &'a Invocation,
     pub line: &'a CargoLine,
+    pub kind: Kind,
     /// The real cargo.
     pub cargo: &'a Path,
     pub config: &'a Config,
@@ -192,6 +194,7 @@ impl Build<'_> {
             voice: self.voice,
             verbose: self.line.verbose > 0 || self.options.watch() == Watch::Everything,
             asked: self.options.watch() == Watch::Everything,
+            watch: self.options.watch(),
             context: self.told_to(),
             file: self.options.report.clone(),
             github: self.options.github,

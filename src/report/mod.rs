@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::denial::{Activity, Denial, Kind};
+use crate::denial::{Activity, Denial, Kind, Watch};
 use crate::message::{Voice, has_power};
 use crate::policy::plan::Platform;
 use crate::policy::text as readable;
@@ -30,6 +30,8 @@ pub struct Reporter {
     pub verbose: bool,
     /// Did somebody ask what was denied? Then `nothing` is an answer as well.
     pub asked: bool,
+    /// What was observed.
+    pub watch: Watch,
     pub context: Context,
     /// `SANDBOXED_CARGO_REPORT`: the file that gets a line of JSON for each.
     #[serde(with = "readable::maybe")]
@@ -82,6 +84,10 @@ impl Reporter {
             self.voice.note(text::summary(&denials));
         } else {
             self.tell_each(&denials);
+            // What is told need not be what it failed for.
+            if finished.ended != Ended::Exited(0) && self.watch != Watch::Everything {
+                self.tell_where_to_look(&finished.seen.activities);
+            }
         }
         // Whoever reviews a pull request does not read the log of a build that succeeded.
         if self.github {
@@ -101,7 +107,7 @@ impl Reporter {
             return;
         };
         let package = text::package(&failed.unit);
-        if !self.asked {
+        if self.watch != Watch::Everything {
             self.voice.help(format_args!(
                 "the build script of {package} failed in a sandbox; if that is why, `sandboxed-cargo sandbox why` \
                  with the same arguments tells what it may not read"

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{harmless, short};
 use crate::denial::{Action, Actor, Denial, Kind, Place, Unit};
+use crate::policy::secrets::{HOME, HOME_MACOS, SYSTEM};
 use crate::policy::text as readable;
 
 /// Programs that rustc starts to link.
@@ -56,6 +57,14 @@ pub fn describe(denial: &Denial, context: &Context) -> String {
 pub fn help(denial: &Denial, context: &Context) -> String {
     let settings = short(&context.settings, &context.home);
     match &denial.action {
+        Action::Read(place) if place.path.is_dir() && is_hidden(&place.path, &context.home) => {
+            let folder = short(&place.path, &context.home);
+            format!(
+                "secrets are in `{folder}`; a file in it that is none, and that the build needs, you can add to \
+                 `perry.sandbox.read` in `{settings}`: \
+                 \"perry\": {{ \"sandbox\": {{ \"read\": [\"{folder}/FILE\"] }} }}"
+            )
+        }
         Action::Read(place) => format!(
             "if it is no secret and the build needs it, add `{}` to `perry.sandbox.read` in `{settings}`: \
              \"perry\": {{ \"sandbox\": {{ \"read\": [\"{}\"] }} }}",
@@ -82,6 +91,15 @@ pub fn help(denial: &Denial, context: &Context) -> String {
             }
         }
     }
+}
+
+/// Does the policy hide it by its name? What is in it can be granted, but not the place itself.
+fn is_hidden(path: &Path, home: &Path) -> bool {
+    let in_home = HOME
+        .iter()
+        .chain(HOME_MACOS)
+        .any(|secret| path == home.join(secret.path));
+    in_home || SYSTEM.iter().any(|secret| path == Path::new(secret.path))
 }
 
 /// One line for a build that succeeded all the same.
@@ -301,6 +319,32 @@ mod tests {
         );
         for help in denials.iter().map(|denial| help(denial, &context())) {
             assert!(help.contains("look at the crate's source"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_to_do_has_an_effect() {
+        let home = tempfile::tempdir().unwrap();
+        let context = Context {
+            home: home.path().to_owned(),
+            ..context()
+        };
+        let help = |name: &str| {
+            let place = Place {
+                path: home.path().join(name),
+                asked: home.path().join(name),
+            };
+            help(&denial("sh", Action::Read(place)), &context)
+        };
+        for folder in [".ssh/more", "proto"] {
+            std::fs::create_dir_all(home.path().join(folder)).unwrap();
+        }
+        std::fs::write(home.path().join(".netrc"), "").unwrap();
+        // The setting does not open a folder that is hidden.
+        assert!(help(".ssh").ends_with("\"read\": [\"~/.ssh/FILE\"] } }"));
+        for name in [".ssh/more", ".ssh/id_ed25519", ".netrc", "proto"] {
+            let line = format!("\"read\": [\"~/{name}\"] }} }}");
+            assert!(help(name).ends_with(&line), "{name}");
         }
     }
 
