@@ -18,7 +18,7 @@ use crate::project::{Project, Remembered, Workspace};
 use crate::sandbox::{Ended, files};
 
 /// One run of cargo before the build.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Step {
     pub arguments: Vec<OsString>,
     /// May it use the network?
@@ -58,6 +58,8 @@ pub struct Request<'a> {
     pub unstable: &'a [OsString],
     /// Are the manifest's paths the host's own, and not a dependency's?
     pub own_paths: bool,
+    /// Is nothing built for another platform than this one?
+    pub for_host: bool,
     pub offline: bool,
     /// `--locked` or `--frozen`: the lock file must do as it is.
     pub locked: bool,
@@ -86,20 +88,27 @@ pub fn prefetch(
     if let Some(project) = Remembered::recall(&request.cache.join(&state), &key) {
         return Ok(Fetched::Project(project));
     }
-    let mut step = Step {
-        arguments: arguments(
-            request,
-            manifest,
-            &["metadata", "--no-deps", "--format-version=1", "--offline"],
-        ),
-        network: false,
-        reads: Vec::new(),
-        repositories: Vec::new(),
-        writes: Vec::new(),
-        workspace: None,
-        in_place: false,
-        output: None,
+    let mut step = Step::default();
+    let platform = match platform(request, &mut step, run)? {
+        Ok(platform) => platform,
+        Err(ended) => return Ok(Fetched::Failed(ended)),
     };
+    let only = |option: &str| -> Vec<String> {
+        let platform = platform.iter();
+        platform.map(|name| format!("{option}={name}")).collect()
+    };
+    if request.own_paths {
+        // Its workspace, which may lie around the host's folder, and what that names.
+        let folder = request.manifest.parent().unwrap_or(request.manifest);
+        let root = host::workspace_root(folder, Some(request.cargo_home));
+        step.reads = neighbours(vec![folder.to_owned(), root], &[request.cargo_home]);
+    }
+    step.arguments = arguments(
+        request,
+        manifest,
+        &["metadata", "--no-deps", "--format-version=1", "--offline"],
+        &[],
+    );
     let json = match captured(&mut step, run)? {
         Ok(json) => json,
         Err(ended) => return Ok(Fetched::Failed(ended)),
@@ -107,8 +116,8 @@ pub fn prefetch(
     let workspace = Workspace::from_metadata(&json)?;
     if request.own_paths {
         let mut paths = workspace.paths;
-        paths.extend(named_by(&workspace.root));
-        step.reads = neighbours(paths, &[&workspace.root, request.cargo_home]);
+        paths.push(workspace.root.clone());
+        step.reads = neighbours(paths, &[request.cargo_home]);
     }
     let lock = Lock::open(&workspace.root, request.locked)?;
     step.writes = caches(request.cargo_home)?;
@@ -116,7 +125,7 @@ pub fn prefetch(
     step.workspace = Some(workspace.root.clone());
     step.repositories = workspace.repositories;
     if !request.offline {
-        step.arguments = arguments(request, manifest, &["fetch"]);
+        step.arguments = arguments(request, manifest, &["fetch"], &only("--target"));
         step.network = true;
         let ended = run(&step)?;
         if ended != Ended::Exited(0) {
@@ -127,13 +136,19 @@ pub fn prefetch(
         request,
         manifest,
         &["metadata", "--format-version=1", "--offline"],
+        &only("--filter-platform"),
     );
     step.network = false;
     let json = match captured(&mut step, run)? {
         Ok(json) => json,
         Err(ended) => return Ok(Fetched::Failed(ended)),
     };
-    let project = Project::from_metadata(&json)?;
+    let mut project = Project::from_metadata(&json)?;
+    if platform.is_some() {
+        // cargo reads the manifests of other platforms' packages as well, where they are no
+        // registry's.
+        project.add(&step.reads);
+    }
     // An empty lock file is gone before its state is remembered.
     drop(lock);
     let remembered = Remembered::new(key, project.clone(), request.watched, request.cargo_home);
@@ -158,14 +173,13 @@ fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) 
     let mut writes = caches(request.cargo_home)?;
     writes.extend(lock.path());
     let ended = run(&Step {
-        arguments: arguments(request, "", &["fetch"]),
+        arguments: arguments(request, "", &["fetch"], &[]),
         network: !request.offline,
         reads: neighbours(named_by(folder), &[&workspace, request.cargo_home]),
-        repositories: Vec::new(),
         writes,
         workspace: Some(workspace.clone()),
         in_place: true,
-        output: None,
+        ..Step::default()
     })?;
     if ended != Ended::Exited(0) {
         return Ok(Fetched::Failed(ended));
@@ -175,6 +189,27 @@ fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) 
         workspace,
         build_directory: None,
     }))
+}
+
+/// The platform whose crates are enough; `None` for those of all.
+///
+/// Plain cargo downloads no others, so who is offline has no others.
+fn platform(
+    request: &Request<'_>,
+    step: &mut Step,
+    run: &mut dyn FnMut(&Step) -> Result<Ended>,
+) -> Result<Result<Option<String>, Ended>> {
+    if !request.for_host {
+        return Ok(Ok(None));
+    }
+    step.arguments = toolchain(request).into_iter().collect();
+    step.arguments.push("-vV".into());
+    let told = match captured(step, run)? {
+        Ok(told) => String::from_utf8_lossy(&told).into_owned(),
+        Err(ended) => return Ok(Err(ended)),
+    };
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(Ok(host.map(str::to_owned)))
 }
 
 /// What cargo wrote to its standard output, if it succeeded.
@@ -201,15 +236,25 @@ fn contents(file: &mut fs::File) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// `own` is the subcommand with our options; an empty `manifest` is left to cargo to find.
-fn arguments(request: &Request<'_>, manifest: &str, own: &[&str]) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = Vec::new();
-    arguments.extend(request.toolchain.map(|name| {
+fn toolchain(request: &Request<'_>) -> Option<OsString> {
+    request.toolchain.map(|name| {
         let mut argument = OsString::from("+");
         argument.push(name);
         argument
-    }));
+    })
+}
+
+/// `own` is the subcommand with our options, and `more` are others; an empty `manifest` is left to
+/// cargo to find.
+fn arguments(
+    request: &Request<'_>,
+    manifest: &str,
+    own: &[&str],
+    more: &[String],
+) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = toolchain(request).into_iter().collect();
     arguments.extend(own.iter().map(OsString::from));
+    arguments.extend(more.iter().map(OsString::from));
     if !manifest.is_empty() {
         arguments.extend(["--manifest-path".into(), manifest.into()]);
     }
@@ -239,8 +284,13 @@ fn key(request: &Request<'_>) -> String {
     // that is new is one that nobody watched.
     let paths = (request.manifest.as_os_str(), request.watched);
     let text = format!(
-        "{:?} {paths:?} {:?} {:?} {:?} {}",
-        request.toolchain, request.config, request.unstable, request.locked, request.context
+        "{:?} {paths:?} {:?} {:?} {:?} {} {}",
+        request.toolchain,
+        request.config,
+        request.unstable,
+        request.locked,
+        request.for_host,
+        request.context
     );
     cache::digest(text.as_bytes())
 }

@@ -101,6 +101,15 @@ impl Project {
         })
     }
 
+    /// Adds the packages in `folders`.
+    pub fn add(&mut self, folders: &[PathBuf]) {
+        let manifests = folders.iter().map(|folder| folder.join("Cargo.toml"));
+        self.manifests
+            .extend(manifests.filter(|path| path.is_file()));
+        self.manifests.sort();
+        self.manifests.dedup();
+    }
+
     /// The folders of packages that lie in none of `elsewhere`.
     pub fn packages_outside(&self, elsewhere: &[&Path]) -> Vec<PathBuf> {
         self.manifests

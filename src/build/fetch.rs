@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::folders::Folders;
 use super::{Build, Run};
+use crate::cargo::command::Kind;
 use crate::cargo::config::Origin;
 use crate::denial::Watch;
 use crate::gather::{self, Inputs, Resolver};
@@ -37,6 +38,19 @@ impl Build<'_> {
         self.line.offline || self.line.frozen || configured.is_some_and(|found| found.value)
     }
 
+    /// Are the crates of this platform all that is built? What a third-party command will ask of
+    /// cargo is not known, and by unstable features a crate can name a platform of its own.
+    fn is_for_host(&self) -> bool {
+        use Kind::{Compiles, Installs, Publishes, RunsProgram};
+
+        let configured = self.config.targets();
+        matches!(self.kind, Compiles | Installs | Publishes | RunsProgram)
+            && self.line.targets.is_empty()
+            && self.line.unstable.is_empty()
+            && !self.config.is_unstable()
+            && configured.is_ok_and(|targets| targets.is_empty())
+    }
+
     pub(super) fn fetch(&self, cache: &Path, folders: &Folders, offline: bool) -> Result<Fetched> {
         let line = self.line;
         let config: Vec<OsString> = line
@@ -52,6 +66,7 @@ impl Build<'_> {
             config: &config,
             unstable: &line.unstable,
             own_paths: self.host.package.is_none(),
+            for_host: self.is_for_host(),
             offline,
             locked: line.locked || line.frozen,
             quiet: line.quiet,
@@ -75,7 +90,7 @@ impl Build<'_> {
             Network::Denied
         };
         let artifacts = match &step.workspace {
-            Some(workspace) if self.host.package.is_some() => {
+            Some(workspace) => {
                 let project = Project {
                     workspace: workspace.clone(),
                     manifests: Vec::new(),
@@ -84,7 +99,7 @@ impl Build<'_> {
                 };
                 targets::find(self, &project, &mut Resolver::default())?
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         };
         let facts = gather::facts(
             &Inputs {

@@ -285,6 +285,11 @@ impl Config {
         self.boolean("term.quiet")
     }
 
+    /// Does it switch on anything that stable cargo lacks?
+    pub fn is_unstable(&self) -> bool {
+        self.root.child("unstable").is_some()
+    }
+
     /// `net.offline`.
     pub fn offline(&self) -> Option<Found<bool>> {
         self.boolean("net.offline")

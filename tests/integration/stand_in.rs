@@ -50,6 +50,12 @@ fn main() -> ExitCode {
         .map(|pair| PathBuf::from(pair[1]));
     match (first, manifest) {
         ("fetch" | "metadata", Some(manifest)) => step(&words, &manifest),
+        ("-vV", _) if words.len() == 1 => {
+            let host = variable("STAND_IN_HOST");
+            let host = host.map(|name| format!("host: {name}\n"));
+            say(format_args!("cargo 1.0.0\n{}", host.unwrap_or_default()));
+            ExitCode::SUCCESS
+        }
         _ => act(&arguments),
     }
 }

@@ -118,6 +118,50 @@ fn fetching_is_told_what_matters() {
     }
 }
 
+#[test]
+fn other_platforms_crates_are_fetched_where_they_may_be_needed() {
+    let here = [
+        "fetch --target=here --manifest-path",
+        "metadata --format-version=1 --offline --filter-platform=here --manifest-path",
+    ];
+    let every = [FETCH.to_owned(), ASK.to_owned()];
+    let host = |run: Run| run.env("STAND_IN", "mute").env("STAND_IN_HOST", "here");
+    let fetched = |project: &Project, line: &[&str]| {
+        host(project.on().args(line)).success();
+        runs(project)
+    };
+    for line in [
+        &["build"][..],
+        &["test", "--no-run"],
+        &["run"],
+        &["c"],
+        &["package"],
+    ] {
+        assert_eq!(fetched(&package(), line), here, "{line:?}");
+    }
+    for line in [
+        &["build", "--target", "there"][..],
+        &["build", "-Zbindeps"],
+        &["third-party"],
+    ] {
+        let found = fetched(&package(), line);
+        assert!(found[0].starts_with(FETCH), "{line:?}: {found:?}");
+    }
+    for settings in [
+        "[build]\ntarget = \"there\"\n",
+        "[unstable]\nbindeps = true\n",
+    ] {
+        let project = package();
+        project.home_file(".cargo/config.toml", settings);
+        assert_eq!(fetched(&project, &["build"]), every, "{settings}");
+    }
+    // What was fetched for this one is not enough for another.
+    let project = package();
+    assert_eq!(fetched(&project, &["build"]), here);
+    assert!(fetched(&project, &["build", "--release"]).is_empty());
+    assert_eq!(fetched(&project, &["build", "--target", "there"]), every);
+}
+
 /// As it is for plain cargo, whose fetch would need the network.
 #[test]
 fn who_is_offline_fetches_nothing() {

@@ -1,7 +1,9 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 
 use super::lock;
 use crate::support::command::{Finished, Run};
@@ -371,6 +373,131 @@ fn crates_of_the_registry() {
     fs::remove_dir_all(cold.path(".perry-cache")).unwrap();
     build(&cold).arg("--offline").success();
     build(&cold).arg("--frozen").success();
+}
+
+/// A member with settings of its own, in a workspace that has none; and a workspace that takes a
+/// package from beside it.
+#[test]
+fn what_lies_around_the_hosts_folder() {
+    let library = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
+    };
+    let needs = "[dependencies]\nb = { path = \"../b\" }\n";
+    for (around, member) in [
+        (
+            "[workspace]\nresolver = \"2\"\nmembers = [\"a\", \"b\"]\n",
+            "",
+        ),
+        ("", "[workspace]\n"),
+    ] {
+        let project = Project::new();
+        if !around.is_empty() {
+            project.file("Cargo.toml", around);
+        }
+        project
+            .file("a/Cargo.toml", library("a", &format!("{member}{needs}")))
+            .file("a/package.json", "{\"name\":\"a\"}")
+            .file("a/src/lib.rs", "pub use b::SEVEN;\n")
+            .file("b/Cargo.toml", library("b", ""))
+            .file("b/src/lib.rs", "pub const SEVEN: u32 = 7;\n");
+        for run in [project.plain(), project.sandboxed()] {
+            let run = run.directory(project.path("a"));
+            run.args(["check", "--offline"]).success();
+        }
+    }
+}
+
+/// What a build made must not decide where the next fetch goes, and with what.
+#[test]
+fn a_manifest_that_a_build_made() {
+    let script = "fn main() {\n    \
+        let made = std::path::Path::new(&std::env::var_os(\"OUT_DIR\").unwrap()).join(\"made\");\n    \
+        std::fs::create_dir_all(made.join(\"src\")).unwrap();\n    \
+        std::fs::write(made.join(\"src/lib.rs\"), \"\").unwrap();\n    \
+        std::fs::write(made.join(\"Cargo.toml\"), std::fs::read(\"template\").unwrap()).unwrap();\n}\n";
+    for is_plain in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                drop(stream);
+                let _ = tell.send(());
+            }
+        });
+        let project = Project::new();
+        project.package(script, "[workspace]\nmembers = [\"crates/*\"]\n");
+        let template = format!(
+            "[package]\nname = \"made\"\nversion = \"0.1.0\"\n[dependencies]\n\
+             dep = {{ git = \"http://{address}/what-the-build-found-out\" }}\n"
+        );
+        project.file("template", template).file("crates/README", "");
+        let again = || {
+            let run = if is_plain {
+                project.plain()
+            } else {
+                project.sandboxed()
+            };
+            run.arg("build").env("CARGO_NET_RETRY", "0").finish()
+        };
+        again().code(0);
+        let mut scripts = fs::read_dir(project.path("target/debug/build")).unwrap();
+        let made = scripts.find_map(|folder| {
+            let made = folder.unwrap().path().join("out/made");
+            made.exists().then_some(made)
+        });
+        symlink(made.unwrap(), project.path("crates/made")).unwrap();
+        let manifest = fs::read_to_string(project.path("Cargo.toml")).unwrap();
+        project.file("Cargo.toml", format!("{manifest}# new\n"));
+        let finished = again();
+        let was_asked = told.try_recv().is_ok();
+        assert_eq!(was_asked, is_plain, "{finished}");
+    }
+}
+
+/// Plain cargo downloads only what it builds; who is offline has nothing else.
+#[test]
+fn crates_of_other_platforms() {
+    let project = Project::new();
+    let dependencies = "[dependencies]\nitoa = \"1\"\n\
+        [target.'cfg(windows)'.dependencies]\nryu = \"1\"\nwin = { path = \"../win\" }\n";
+    project.package("", dependencies);
+    project.file("src/lib.rs", "pub use itoa::Buffer;\n");
+    let manifest = "[package]\nname = \"win\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    project
+        .home_file("work/win/Cargo.toml", manifest)
+        .home_file("work/win/src/lib.rs", "");
+    let tried = with_proxies(project.plain().arg("build")).finish();
+    if tried.status.code() != Some(0) {
+        return skip(
+            "crates of other platforms",
+            "the registry cannot be reached",
+        );
+    }
+    let is_there = |name: &str| {
+        let folders = fs::read_dir(project.home(".cargo/registry/cache")).unwrap();
+        let mut archives = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        archives.any(|archive| {
+            archive
+                .unwrap()
+                .file_name()
+                .to_str()
+                .unwrap()
+                .starts_with(name)
+        })
+    };
+    assert!(is_there("itoa-") && !is_there("ryu-"));
+    fs::remove_dir_all(project.path("target")).unwrap();
+    project.plain().args(["build", "--offline"]).success();
+    build(&project).arg("--offline").success();
+    project.sandboxed().args(["test", "--offline"]).success();
+    // Nor does it download more than plain cargo does, unless more may be needed.
+    fs::remove_dir_all(project.path(".perry-cache")).unwrap();
+    with_proxies(build(&project)).success();
+    assert!(!is_there("ryu-"));
+    let run = with_proxies(build(&project).args(["--target", "x86_64-pc-windows-gnu"]));
+    run.finish();
+    assert!(is_there("ryu-"));
 }
 
 /// Where the registry is reached through a proxy, so is it here.
