@@ -142,10 +142,7 @@ impl Build<'_> {
         let audit = Audit::new(&cache, watch);
         let mut finished = self.start(&policy, &cache, &folders, &run, watch, &mut hiding)?;
         units::package::correct(&mut finished.seen, &project.manifests);
-        let mut reporter = self.reporter();
-        let removed = policy.removed.iter();
-        let names = removed.map(|removed| removed.name.to_string_lossy().into_owned());
-        reporter.context.removed = names.collect();
+        let reporter = self.reporter(&policy);
         if let Err(error) = audit.note(&finished.seen) {
             reporter.voice.warning(format_args!("{error:#}"));
         }
@@ -189,13 +186,18 @@ impl Build<'_> {
     }
 
     /// How denials of this build are told.
-    fn reporter(&self) -> Reporter {
+    fn reporter(&self, policy: &Policy) -> Reporter {
+        let removed = policy.removed.iter();
+        let names = removed.map(|removed| removed.name.to_string_lossy().into_owned());
         Reporter {
             voice: self.voice,
             verbose: self.line.verbose > 0 || self.options.watch() == Watch::Everything,
             asked: self.options.watch() == Watch::Everything,
             watch: self.options.watch(),
-            context: self.told_to(),
+            context: report::Context {
+                removed: names.collect(),
+                ..self.told_to()
+            },
             file: self.options.report.clone(),
             github: self.options.github,
         }
@@ -240,6 +242,11 @@ impl Build<'_> {
         // Not in a folder for everybody's temporary files: where units may write there, one could
         // put another folder in the place of another one's.
         let place = folders.root().parent().unwrap_or(&cache);
+        // Of a single unit it means nothing that it was denied nothing.
+        let reporter = Reporter {
+            asked: false,
+            ..self.reporter(&policy)
+        };
         let mut session = Session::new(
             policy,
             self.options.limits,
@@ -248,11 +255,7 @@ impl Build<'_> {
                 self.own_manifests(&project),
             ),
             self.options.watch(),
-            // Of a single unit it means nothing that it was denied nothing.
-            Reporter {
-                asked: false,
-                ..self.reporter()
-            },
+            reporter,
             (folders.of_user.clone(), place.to_owned()),
             keep,
         );

@@ -85,7 +85,7 @@ impl Reporter {
         } else {
             self.tell_each(&denials);
             // What is told need not be what it failed for.
-            if finished.ended != Ended::Exited(0) && self.watch != Watch::Everything {
+            if finished.ended != Ended::Exited(0) {
                 self.tell_where_to_look(&finished.seen.activities);
             }
         }
@@ -110,7 +110,7 @@ impl Reporter {
         if self.watch != Watch::Everything {
             self.voice.help(format_args!(
                 "the build script of {package} failed in a sandbox; if that is why, `sandboxed-cargo sandbox why` \
-                 with the same arguments tells what it may not read"
+                 with the same arguments tells what it may not read, and which variables it does not get"
             ));
         } else if !self.context.removed.is_empty() {
             let names: Vec<_> = self

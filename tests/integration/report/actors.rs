@@ -217,7 +217,10 @@ fn packages_of_npm() {
     let helps = super::hostile::lines(&run, &["help: "]);
     assert_eq!(helps[0], help, "{run:#}");
     // What it failed for may have been something else, which is not observed.
-    assert!(helps[1].ends_with("tells what it may not read"), "{run:#}");
+    assert!(
+        helps[1].ends_with("which variables it does not get"),
+        "{run:#}"
+    );
     assert_eq!(helps.len(), 2, "{run:#}");
     // It is paste-ready.
     project.file(

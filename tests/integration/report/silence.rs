@@ -139,7 +139,8 @@ fn a_build_script_that_fails_leads_to_why() {
             run.finish().code(101)
         };
         let help = "help: the build script of `app v0.1.0` failed in a sandbox; if that is why, \
-             `sandboxed-cargo sandbox why` with the same arguments tells what it may not read";
+             `sandboxed-cargo sandbox why` with the same arguments tells what it may not read, and which \
+             variables it does not get";
         let failed = run(&[command]);
         assert_eq!(lines(&failed, &["help: "]), [help], "{failed:#}");
         let asked = run(&["sandbox", "why", command]);
@@ -148,13 +149,15 @@ fn a_build_script_that_fails_leads_to_why() {
             told.len() == 1 && told[0].contains("`~/notes/id`"),
             "{asked:#}"
         );
+        let variables = "help: variables that look like secrets are not there: `MY_TOKEN`";
+        assert_eq!(lines(&asked, &[variables]).len(), 1, "{asked:#}");
 
         // With the file, it is the variable.
         project.file(
             "package.json",
             "{ \"perry\": { \"sandbox\": { \"read\": [\"~/notes\"] } } }",
         );
-        let asked = run(&["sandbox", "why", "build"]);
+        let asked = run(&["sandbox", "why", command]);
         let help = "help: variables that look like secrets are not there: `MY_TOKEN`; \
              `perry.sandbox.keepEnvironment` lets one pass";
         assert_eq!(lines(&asked, &["help: "]), [help], "{asked:#}");
