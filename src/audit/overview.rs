@@ -65,9 +65,9 @@ impl Crate {
 }
 
 impl Overview {
-    /// From the notes in a cache directory; programs there, and `executable`, are ours.
-    pub fn load(cache: &Path, executable: &Path, project: &str, context: &Context) -> Result<Self> {
-        let is_ours = |path: &Path| path.starts_with(cache) || path == executable;
+    /// From the notes in a cache directory; programs there are ours.
+    pub fn load(cache: &Path, project: &str, context: &Context) -> Result<Self> {
+        let is_ours = |path: &Path| path.starts_with(cache);
         Ok(Self::of(&record::load(cache)?, project, context, &is_ours))
     }
 

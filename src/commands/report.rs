@@ -15,12 +15,7 @@ use crate::sandbox::{Ended, files};
 pub(super) fn run(invocation: &Invocation, format: Format, output: Option<&Path>) -> Result<Ended> {
     let call = app::Call::understand(invocation)?;
     let build = call.build();
-    let overview = Overview::load(
-        &build.cache_place(),
-        &invocation.executable,
-        &build.subject(),
-        &build.told_to(),
-    )?;
+    let overview = Overview::load(&build.cache_place(), &build.subject(), &build.told_to())?;
     let text = match format {
         Format::Table => audit::table(&overview, audit::now()),
         Format::Json => serde_json::to_string_pretty(&overview)? + "\n",

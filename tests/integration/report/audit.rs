@@ -11,7 +11,11 @@ fn attempts(hostile: &Hostile) -> Vec<Attempt> {
     let attempt = |who, what, on| Attempt { who, what, on };
     vec![
         attempt("script", "connect", hostile.address()),
-        attempt("script", "shell", "true; /bin/ls > /dev/null".to_owned()),
+        attempt(
+            "script",
+            "shell",
+            "/bin/ls > /dev/null; ${RUSTC_WRAPPER:-env} $RUSTC -vV > /dev/null".to_owned(),
+        ),
         attempt("macro", "write", path(&hostile.project.home(".bashrc"))),
         attempt("macro", "read", path(&hostile.project.path("notes"))),
     ]
@@ -63,7 +67,7 @@ fn what_each_crate_did() {
             .collect();
         // No linker, and nothing of ours.
         let programs: BTreeSet<&str> = programs.into_iter().collect();
-        assert_eq!(programs, BTreeSet::from(["ls", "sh"]), "{evil:#}");
+        assert_eq!(programs, BTreeSet::from(["ls", "rustc", "sh"]), "{evil:#}");
         let address = hostile.address();
         // That something worked is noted where it cannot be.
         let mut denied = evil["denied"].as_array().unwrap().clone();

@@ -67,6 +67,8 @@ pub struct Observer {
     level: Watch,
     /// Whose all processes are, where the whole build is one unit.
     unit: Option<Unit>,
+    /// Our own program, which stands in front of each compiler.
+    wrapper: Option<PathBuf>,
     /// Whether what lies there may be read; what lies in none of them may.
     readable: HashMap<PathBuf, bool>,
     devices: Vec<PathBuf>,
@@ -109,6 +111,7 @@ impl Observer {
             readable,
             devices: policy.devices.iter().map(path).collect(),
             own: own.collect(),
+            wrapper: std::env::current_exe().ok(),
             artifacts: policy.artifacts.clone(),
             ..Self::default()
         };
@@ -157,6 +160,9 @@ impl Observer {
         let Some(path) = who.path(base, path) else {
             return;
         };
+        if self.wrapper.as_ref() == Some(&path) {
+            return;
+        }
         // A shell tries each folder of PATH.
         if !self.is_unit_itself(&unit, &path) && path.is_file() && self.may_read(&path) {
             self.deed(&unit, path, |deeds| &mut deeds.programs);
