@@ -37,9 +37,11 @@ const LIBRARIES: [&str; 8] = [
     "so.dwp",
 ];
 
-/// Parts of names of libraries, which nothing without `lib` at its beginning has, and nothing with
-/// it but at its end.
+/// Parts of names of libraries, which nothing else has but what ends as in the list below.
 const OF_LIBRARIES: [&str; 5] = ["a", "dylib", "rlib", "rmeta", "so"];
+
+/// The endings of what no loader takes. A part of it may be a crate's name.
+const OBJECTS: [&str; 6] = ["bc", "dwo", "ll", "mir", "o", "s"];
 
 /// The private folder of one unit; removed with what is left in it.
 #[derive(Debug)]
@@ -246,7 +248,12 @@ impl Outputs {
         };
         if let Some(rest) = rest(name) {
             let mut parts = rest.split('.');
-            return !parts.any(|part| OF_LIBRARIES.contains(&&*part.to_ascii_lowercase()));
+            let is_object = rest
+                .rsplit('.')
+                .next()
+                .is_some_and(|end| OBJECTS.contains(&end));
+            return is_object
+                || !parts.any(|part| OF_LIBRARIES.contains(&&*part.to_ascii_lowercase()));
         }
         let rest = name.strip_prefix("lib").and_then(rest);
         rest.as_deref()
@@ -290,7 +297,10 @@ mod tests {
             ("libfoobar.d", false),
             ("libfoo.so.1", false),
             ("libfoo.1.dylib", false),
-            ("libfoo.rlib.x.o", false),
+            ("libfoo.so.22.1-rust-1.95.0-stable", false),
+            ("libfoo.so.o", true),
+            ("libfoo.a.5773-cgu.0.rcgu.dwo", true),
+            ("libfoo.so.5773-cgu.0.rcgu", false),
             ("libfoo.3x1.rcgu.o", true),
             ("liblibfoo.so.1", false),
             ("liblibfoo.1.dylib", false),
