@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// A crate chooses both, and who is told nothing of it would not know whose attempts these are.
-    fn cut(text: String) -> String {
+    pub fn cut(text: String) -> String {
         if text.len() <= Self::LONGEST_NAME && !text.contains(Self::is_odd) {
             return text;
         }

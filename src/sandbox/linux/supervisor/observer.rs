@@ -36,9 +36,6 @@ const MOST_BYTES: usize = 256 << 10;
 /// How many macros a compiler can have loaded, as far as we tell; more come from a hostile one.
 const MOST_MACROS: usize = 50;
 
-/// The longest name of a crate that we tell, in bytes; crates.io allows 64.
-const LONGEST_NAME: usize = 64;
-
 /// How much of a process's list of mappings is looked at, in bytes.
 const LONGEST_LIST: u64 = 1 << 20;
 
@@ -442,8 +439,8 @@ fn loaded(pid: i32, is_cargos: impl Fn(&Path) -> bool) -> Vec<String> {
         let path = Path::new(line.get(line.find('/')?..)?);
         let name = path.file_stem()?.to_str()?.strip_prefix("lib")?;
         let (krate, _) = name.rsplit_once('-')?;
-        let is_macro = path.extension()? == "so" && krate.len() <= LONGEST_NAME;
-        (is_macro && is_cargos(path)).then(|| krate.to_owned())
+        let is_macro = path.extension()? == "so" && is_cargos(path);
+        is_macro.then(|| Unit::cut(krate.to_owned()))
     };
     let mut names: Vec<_> = maps.lines().filter_map(name).collect();
     names.sort();
