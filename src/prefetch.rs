@@ -101,7 +101,8 @@ pub fn prefetch(
         // Its workspace, which may lie around the host's folder, and what that names.
         let folder = request.manifest.parent().unwrap_or(request.manifest);
         let root = host::workspace_root(folder, Some(request.cargo_home));
-        step.reads = neighbours(vec![folder.to_owned(), root], &[request.cargo_home]);
+        let paths = vec![folder.to_owned(), root];
+        step.reads = neighbours(paths, &[request.cargo_home], folder);
     }
     step.arguments = arguments(
         request,
@@ -117,7 +118,7 @@ pub fn prefetch(
     if request.own_paths {
         let mut paths = workspace.paths;
         paths.push(workspace.root.clone());
-        step.reads = neighbours(paths, &[request.cargo_home]);
+        step.reads = neighbours(paths, &[request.cargo_home], &workspace.root);
     }
     let lock = Lock::open(&workspace.root, request.locked)?;
     step.writes = caches(request.cargo_home)?;
@@ -175,7 +176,11 @@ fn in_place(request: &Request<'_>, run: &mut dyn FnMut(&Step) -> Result<Ended>) 
     let ended = run(&Step {
         arguments: arguments(request, "", &["fetch"], &[]),
         network: !request.offline,
-        reads: neighbours(named_by(folder), &[&workspace, request.cargo_home]),
+        reads: neighbours(
+            named_by(folder),
+            &[&workspace, request.cargo_home],
+            &workspace,
+        ),
         writes,
         workspace: Some(workspace.clone()),
         in_place: true,

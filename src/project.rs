@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::cargo::neighbours::is_package;
 use crate::error::Failure;
 
 /// The part of `cargo metadata` that the policy needs.
@@ -103,9 +104,9 @@ impl Project {
 
     /// Adds the packages in `folders`.
     pub fn add(&mut self, folders: &[PathBuf]) {
-        let manifests = folders.iter().map(|folder| folder.join("Cargo.toml"));
+        let packages = folders.iter().filter(|folder| is_package(folder));
         self.manifests
-            .extend(manifests.filter(|path| path.is_file()));
+            .extend(packages.map(|folder| folder.join("Cargo.toml")));
         self.manifests.sort();
         self.manifests.dedup();
     }

@@ -25,8 +25,10 @@ const TABLES: [&str; 6] = [
 /// The folders that `paths` and the manifests there lead to; `inside` are left out, since they may
 /// be read anyway.
 ///
-/// A manifest that cannot be read or parsed leads nowhere: cargo will say so.
-pub fn neighbours(paths: Vec<PathBuf>, inside: &[&Path]) -> Vec<PathBuf> {
+/// A manifest that cannot be read or parsed leads nowhere: cargo will say so. Nor does one in a folder
+/// of artifacts lead anywhere, or count: a build may have made it, and it could tell a server what the
+/// build found out. `project` is a folder of the project's, which may itself lie in one of another's.
+pub fn neighbours(paths: Vec<PathBuf>, inside: &[&Path], project: &Path) -> Vec<PathBuf> {
     let mut found = BTreeSet::new();
     let mut pending = paths;
     while let Some(path) = pending.pop() {
@@ -35,6 +37,7 @@ pub fn neighbours(paths: Vec<PathBuf>, inside: &[&Path]) -> Vec<PathBuf> {
         };
         if inside.iter().any(|other| folder.starts_with(other))
             || found.len() >= MOST
+            || is_artifact(&folder, project)
             || !found.insert(folder.clone())
         {
             continue;
@@ -42,6 +45,21 @@ pub fn neighbours(paths: Vec<PathBuf>, inside: &[&Path]) -> Vec<PathBuf> {
         pending.extend(named_by(&folder));
     }
     found.into_iter().collect()
+}
+
+/// Does it lie in a target folder that `project` does not lie in? cargo leaves these two in each, where
+/// no unit can remove them.
+fn is_artifact(folder: &Path, project: &Path) -> bool {
+    let marks = ["CACHEDIR.TAG", ".rustc_info.json"];
+    let mut around = folder
+        .ancestors()
+        .filter(|above| !project.starts_with(above));
+    around.any(|above| marks.iter().any(|mark| above.join(mark).is_file()))
+}
+
+/// Is there a package, and not only a workspace or something of another kind?
+pub fn is_package(folder: &Path) -> bool {
+    read(&folder.join("Cargo.toml")).is_some_and(|manifest| manifest.contains_key("package"))
 }
 
 /// The folders that the manifest in `folder`, and its workspace's, name.
@@ -131,7 +149,7 @@ mod tests {
         ]);
         let app = root.join("app");
         assert_eq!(
-            neighbours(named_by(&app), &[&app]),
+            neighbours(named_by(&app), &[&app], &app),
             [root.join("a"), root.join("c"), root.join("d")]
         );
     }
@@ -150,7 +168,7 @@ mod tests {
         ]);
         let workspace = root.join("w");
         assert_eq!(
-            neighbours(named_by(&workspace.join("m")), &[&workspace]),
+            neighbours(named_by(&workspace.join("m")), &[&workspace], &workspace),
             [root.join("a"), root.join("x")]
         );
     }
@@ -162,8 +180,38 @@ mod tests {
             "[dependencies]\na.path = \"../missing\"\n",
         )]);
         assert_eq!(
-            neighbours(named_by(&root.join("app")), &[]),
+            neighbours(named_by(&root.join("app")), &[], &root),
             Vec::<PathBuf>::new()
         );
+    }
+
+    #[test]
+    fn what_a_build_made_is_no_neighbour() {
+        let package = "[package]\nname = \"x\"\nversion = \"0.1.0\"\n";
+        let (_folder, root) = tree(&[
+            ("outer/target/CACHEDIR.TAG", ""),
+            ("outer/target/tmp/app/target/CACHEDIR.TAG", ""),
+            ("outer/target/tmp/app/target/out/made/Cargo.toml", package),
+            ("outer/target/tmp/beside/Cargo.toml", package),
+            ("other/target/.rustc_info.json", "{}"),
+            ("other/target/out/made/Cargo.toml", package),
+            ("other/lib/Cargo.toml", "[workspace]\n"),
+            ("other/odd/Cargo.toml", "no TOML"),
+        ]);
+        let app = root.join("outer/target/tmp/app");
+        let paths = [
+            "outer/target/tmp/app/target/out/made",
+            "outer/target/tmp/beside",
+            "other/target/out/made",
+            "other/lib",
+        ];
+        let paths = paths.map(|path| root.join(path)).to_vec();
+        let found = neighbours(paths, &[], &app);
+        let beside = root.join("outer/target/tmp/beside");
+        assert_eq!(found, [root.join("other/lib"), beside.clone()]);
+        assert!(is_package(&beside));
+        for none in ["other/lib", "other/odd", "other"] {
+            assert!(!is_package(&root.join(none)), "{none}");
+        }
     }
 }

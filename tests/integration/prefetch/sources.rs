@@ -407,6 +407,42 @@ fn what_lies_around_the_hosts_folder() {
     }
 }
 
+/// A dependency's manifest names folders of the user's, which a build must not read for that.
+#[test]
+fn what_a_dependency_names_without_need() {
+    let script = "fn main() {\n    for name in [\"notes\", \"documents\"] {\n        \
+        let path = format!(\"{}/{name}/text\", std::env::var(\"HOME\").unwrap());\n        \
+        println!(\"cargo::warning={name} {:?}\", std::fs::read(path).is_ok());\n    }\n}\n";
+    let manifest = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n{more}")
+    };
+    for cargo in ["plain", "ours"] {
+        let project = Project::new();
+        project.package("", "[dependencies]\nevil = { path = \"../evil\" }\n");
+        let tables = "[patch.crates-io]\na = { path = \"../../notes\" }\n\
+            b = { path = \"../../documents\" }\n";
+        project
+            .home_file("work/evil/Cargo.toml", manifest("evil", tables))
+            .home_file("work/evil/src/lib.rs", "")
+            .home_file("work/evil/build.rs", script)
+            .home_file("notes/Cargo.toml", "no manifest")
+            .home_file("notes/text", "private")
+            .home_file("documents/Cargo.toml", "[workspace]\n")
+            .home_file("documents/text", "private");
+        let run = match cargo {
+            "plain" => project.plain(),
+            _ => project.sandboxed(),
+        };
+        let finished = run.args(["build", "-vv", "--offline"]).success();
+        for name in ["notes", "documents"] {
+            let said = format!("cargo::warning={name} {}", cargo == "plain");
+            let text = [&finished.stdout[..], &finished.stderr[..]].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            assert!(text.contains(&said), "{cargo} {name}: {text}");
+        }
+    }
+}
+
 /// What a build made must not decide where the next fetch goes, and with what.
 #[test]
 fn a_manifest_that_a_build_made() {
@@ -415,7 +451,7 @@ fn a_manifest_that_a_build_made() {
         std::fs::create_dir_all(made.join(\"src\")).unwrap();\n    \
         std::fs::write(made.join(\"src/lib.rs\"), \"\").unwrap();\n    \
         std::fs::write(made.join(\"Cargo.toml\"), std::fs::read(\"template\").unwrap()).unwrap();\n}\n";
-    for is_plain in [true, false] {
+    for (is_plain, by_link) in [(true, true), (true, false), (false, true), (false, false)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, told) = mpsc::channel();
@@ -446,12 +482,18 @@ fn a_manifest_that_a_build_made() {
             let made = folder.unwrap().path().join("out/made");
             made.exists().then_some(made)
         });
-        symlink(made.unwrap(), project.path("crates/made")).unwrap();
+        let made = made.unwrap();
         let manifest = fs::read_to_string(project.path("Cargo.toml")).unwrap();
-        project.file("Cargo.toml", format!("{manifest}# new\n"));
+        let more = if by_link {
+            symlink(made, project.path("crates/made")).unwrap();
+            "# new\n".to_owned()
+        } else {
+            format!("[dependencies]\nmade = {{ path = {made:?} }}\n")
+        };
+        project.file("Cargo.toml", manifest + &more);
         let finished = again();
         let was_asked = told.try_recv().is_ok();
-        assert_eq!(was_asked, is_plain, "{finished}");
+        assert_eq!(was_asked, is_plain, "{by_link} {finished}");
     }
 }
 
