@@ -109,63 +109,56 @@ pub(super) fn build(policy: &Policy, scratch: &Path, directory: &Path) -> Result
     // Copies come before `/` is made read-only, so that the writable ones keep what they had outside.
     let filled = filled(policy, &places, directory);
     let mut there = Vec::new();
-    for (path, place) in &places {
+    for (path, place) in places.iter().copied() {
         let is_folder =
             is_folder(path).with_context(|| format!("failed to look at `{}`", path.display()))?;
-        there.extend(is_folder.map(|is_folder| (*path, *place, is_folder)));
-    }
-    // By number, so that a folder comes before what is in it again.
-    let mut prepared = BTreeMap::new();
-    let (in_memory, on_disk): (Vec<_>, Vec<_>) = there
-        .into_iter()
-        .enumerate()
-        .partition(|(_, (path, place, _))| is_in_memory(path, *place));
-    let unprepared =
-        |path: &Path| format!("failed to prepare `{}` for the sandbox", path.display());
-    for (number, (path, place, _)) in on_disk {
-        let copy = shown(path, place, scratch).with_context(|| unprepared(path))?;
-        let to_be_filled = false;
-        prepared.insert(
-            number,
-            Prepared {
+        there.extend(is_folder.map(|is_folder| {
+            let has_more = || filled.iter().any(|inside| is_within(inside, path));
+            Standing {
                 path,
                 place,
-                copy,
-                to_be_filled,
-            },
-        );
+                is_folder,
+                to_be_filled: place == Place::Empty && is_folder && has_more(),
+            }
+        }));
+    }
+    // By number, so that a folder comes before what is in it again.
+    let mut copies = BTreeMap::new();
+    let (in_memory, on_disk): (Vec<_>, Vec<_>) = there
+        .iter()
+        .enumerate()
+        .partition(|(_, at)| is_in_memory(at.path, at.place));
+    let unprepared =
+        |path: &Path| format!("failed to prepare `{}` for the sandbox", path.display());
+    for (number, at) in on_disk {
+        let copy = shown(at.path, at.place, scratch).with_context(|| unprepared(at.path))?;
+        copies.insert(number, copy);
     }
     // From here on, what there was in its place is hidden.
     mount::empty_folder(memory)
         .with_context(|| format!("failed to mount at `{}`", memory.display()))?;
-    for (number, (path, place, is_folder)) in in_memory {
-        let stays_empty = !filled.iter().any(|inside| is_within(inside, path));
-        let to_be_filled = place == Place::Empty && is_folder && !stays_empty;
+    for (number, at) in in_memory {
         let own = memory.join(number.to_string());
-        let copy =
-            made(place, is_folder, to_be_filled, memory, &own).with_context(|| unprepared(path))?;
-        prepared.insert(
-            number,
-            Prepared {
-                path,
-                place,
-                copy,
-                to_be_filled,
-            },
-        );
+        let copy = made(at, memory, &own).with_context(|| unprepared(at.path))?;
+        copies.insert(number, copy);
     }
     mount::set_path_read_only(Path::new("/"), true).context("failed to make / read-only")?;
 
     let mut replaced = Vec::new();
     let mut empty = Vec::new();
-    for made in prepared.values() {
-        let path = made.path;
-        let stands = put(path, made.place, &made.copy)
+    for (number, copy) in &copies {
+        let Standing {
+            path,
+            place,
+            to_be_filled,
+            ..
+        } = there[*number];
+        let stands = put(path, place, copy)
             .with_context(|| format!("failed to set up `{}` in the sandbox", path.display()))?;
-        if stands && !matches!(made.place, Place::Shown { .. }) {
+        if stands && !matches!(place, Place::Shown { .. }) {
             replaced.push(path.to_owned());
         }
-        if stands && made.to_be_filled {
+        if stands && to_be_filled {
             empty.push(path);
         }
     }
@@ -210,12 +203,12 @@ fn filled<'a>(
     shown.chain(links).chain([directory]).collect()
 }
 
-/// What will stand at a path.
-#[derive(Debug)]
-struct Prepared<'a> {
+/// What will stand at a path where there is something outside.
+#[derive(Debug, Clone, Copy)]
+struct Standing<'a> {
     path: &'a Path,
     place: Place<'a>,
-    copy: OwnedFd,
+    is_folder: bool,
     /// Is it an empty folder in which there will be something, and which is read-only after that?
     to_be_filled: bool,
 }
@@ -254,14 +247,8 @@ fn shown(path: &Path, place: Place<'_>, scratch: &Path) -> io::Result<OwnedFd> {
 }
 
 /// A copy of what is made for this in `memory`; `own` is a name there that nothing else has.
-fn made(
-    place: Place<'_>,
-    is_folder: bool,
-    to_be_filled: bool,
-    memory: &Path,
-    own: &Path,
-) -> io::Result<OwnedFd> {
-    let source = match place {
+fn made(at: &Standing<'_>, memory: &Path, own: &Path) -> io::Result<OwnedFd> {
+    let source = match at.place {
         Place::Private => {
             make_folder(own, 0o1777)?;
             return mount::copy_tree(own);
@@ -270,12 +257,12 @@ fn made(
             fs::write(own, contents)?;
             own.to_owned()
         }
-        _ if to_be_filled => {
+        _ if at.to_be_filled => {
             make_folder(own, 0o755)?;
             return mount::copy_tree(own);
         }
         // One for all: nobody can write it.
-        _ if is_folder => {
+        _ if at.is_folder => {
             let shared = memory.join("nothing");
             make_folder(&shared, 0o755)?;
             shared
