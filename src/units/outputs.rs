@@ -242,24 +242,23 @@ impl Outputs {
         if self.stem.is_empty() {
             return true;
         }
-        let rest = |name: &str| -> Option<String> {
-            let rest = name.strip_prefix(&self.stem)?;
-            (rest.is_empty() || rest.starts_with('.')).then(|| rest.to_owned())
-        };
-        if let Some(rest) = rest(name) {
-            let mut parts = rest.split('.');
-            let is_object = rest
-                .rsplit('.')
-                .next()
-                .is_some_and(|end| OBJECTS.contains(&end));
-            return is_object
-                || !parts.any(|part| OF_LIBRARIES.contains(&&*part.to_ascii_lowercase()));
+        if let Some(rest) = after(name, &self.stem) {
+            let ending = rest.rsplit_once('.').map(|(_, ending)| ending);
+            let is_of_library = |part: &str| OF_LIBRARIES.contains(&&*part.to_ascii_lowercase());
+            return ending.is_some_and(|ending| OBJECTS.contains(&ending))
+                || !rest.split('.').any(is_of_library);
         }
-        let rest = name.strip_prefix("lib").and_then(rest);
-        rest.as_deref()
+        name.strip_prefix("lib")
+            .and_then(|name| after(name, &self.stem))
             .and_then(|rest| rest.strip_prefix('.'))
             .is_some_and(|ending| LIBRARIES.contains(&ending))
     }
+}
+
+/// What follows a name's stem: nothing, or a dot and more.
+fn after<'a>(name: &'a str, stem: &str) -> Option<&'a str> {
+    let rest = name.strip_prefix(stem)?;
+    (rest.is_empty() || rest.starts_with('.')).then_some(rest)
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
